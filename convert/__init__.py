@@ -1,0 +1,121 @@
+"""Carry KinD's weights between TensorFlow, PyTorch and neutral files, bit for bit, both ways.
+
+    import convert
+    variables = convert.read("checkpoints")                 # {"DecomNet/g_conv1_1/weights": array, ...}
+    convert.write("kind.safetensors", variables)
+    convert.convert_file("kind.safetensors", "kind.h5")     # the two in one, with where it came from
+
+Also on the command line: `kindling convert SRC DST`, or `python -m convert SRC DST`.
+"""
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from convert import bundles, formats
+from convert.checks import check, differences, fingerprint, left_behind, nets_in
+from convert.mapping import slim_name, to_slim, to_torch, torch_key
+from kindling import __version__
+from kindling.errors import KindlingError
+from kindling.files import move_into_place, refuse_existing, staging
+
+__all__ = [
+    "Conversion",
+    "convert_file",
+    "fingerprint",
+    "nets_in",
+    "read",
+    "slim_name",
+    "to_slim",
+    "to_torch",
+    "torch_key",
+    "write",
+]
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What a conversion did, after its output was read back and found bit-equal."""
+
+    source: Path
+    target: Path
+    form: str
+    nets: list[str]
+    variables: int
+    parameters: int
+    left_behind: list[str]  # optimizer slots and steps of the source, not carried over
+    fingerprint: str  # of the weights: equal in every form
+
+
+def read(path) -> dict[str, np.ndarray]:
+    """The weights of the KinD nets in a file or folder of any known form.
+
+    Returns slim name -> float32 array in TF axis order, in the order of the table of nets; every net that is there
+    is whole and finite. Optimizer slots and steps are left out. Raises KindlingError with all that is wrong.
+    """
+    path = Path(path)
+    return check(formats.read(path).variables, str(path))
+
+
+def write(path, variables: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None, *, force=False) -> None:
+    """Write the weights of one or more whole nets in the form that `path`'s suffix asks for.
+
+    variables: as `read` returns. The file is written under a temporary name, read back, compared bit for bit and only
+    then moved into place. Raises KindlingError if something is there already and not `force`.
+    """
+    path = Path(path)
+    variables = check(variables, "the variables to be written")
+    targets = formats.outputs(path, list(variables))
+    refuse_existing(targets, force)
+    with staging(_anchor(path)) as folder:
+        draft = folder / path.name
+        formats.write(draft, variables, {"family": "kind", "kindling": __version__, **(metadata or {})})
+        wrong = differences(variables, formats.read(_readable(draft)).variables)
+        if wrong:
+            raise KindlingError.of(f"{path}: what was written does not read back as it was", wrong, "nothing was kept")
+        if draft.is_dir() and not path.exists():
+            os.rename(draft, path)  # a new folder appears whole
+            return
+        for target in targets:
+            move_into_place(folder / target.relative_to(path.parent), target)
+
+
+def convert_file(source, target, *, force=False) -> Conversion:
+    """Read `source`, write `target`, remember where it came from. Raises KindlingError and writes nothing if not sound."""
+    source, target = Path(source), Path(target)
+    formats.form_of(target)
+    held = formats.read(source)
+    variables = check(held.variables, str(source))
+    metadata = {**held.metadata, "source": source.name, "sha256": _sha256(source), "weights": fingerprint(variables)}
+    write(target, variables, metadata, force=force)
+    return Conversion(
+        source,
+        target,
+        formats.form_of(target),
+        nets_in(variables),
+        len(variables),
+        sum(array.size for array in variables.values()),
+        left_behind(held.variables),
+        fingerprint(variables),
+    )
+
+
+def _anchor(path: Path) -> Path:
+    return path.parent
+
+
+def _readable(draft: Path) -> Path:
+    return bundles.prefix_of(draft)
+
+
+def _sha256(source: Path) -> str:
+    """Of the file, or of all files of all bundles one after the other."""
+    files = [source] if source.suffix in formats._FORMS else [f for p in bundles.find(source) for f in bundles.files(p)]
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,134 @@
+"""TF V2 bundles and folders of them: where they are, how they are read, how they are written.
+
+A bundle `model.ckpt` is the files `model.ckpt.index` and `model.ckpt.data-00000-of-00001`. The original keeps one
+bundle per net in a folder of its own, beside a text file `checkpoint` that names it. TensorFlow does the reading and
+writing of bundles here; it checks the checksum of every tensor it reads.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from convert.checks import nets_in
+from convert.nets import NETS
+from kindling.errors import KindlingError
+
+PART = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})$")
+STATE = "checkpoint"
+SHARD = "data-00000-of-00001"
+
+
+def find(path: Path) -> list[Path]:
+    """The prefixes of the bundles that `path` means: a prefix, one of its files, a state file, or a folder of those."""
+    if path.is_dir():
+        return _in_folder(path)
+    if path.name == STATE and path.is_file():
+        return [_from_state(path)]
+    prefix = Path(PART.sub("", str(path)))
+    if not _part(prefix, "index").is_file():
+        at = f", though {prefix.name}.{SHARD} is there" if _part(prefix, SHARD).is_file() else ""
+        raise KindlingError(f"{path}: no such file, and no TF checkpoint of that name ({prefix.name}.index){at}")
+    return [prefix]
+
+
+def files(prefix: Path) -> list[Path]:
+    """The index and data files of a bundle."""
+    return sorted(p for p in prefix.parent.glob(f"{prefix.name}.*") if PART.search(p.name) and p.suffix != ".meta")
+
+
+def read(path: Path) -> dict[str, np.ndarray]:
+    """Every variable of every bundle that `path` means, by its slim name, in TF axis order."""
+    variables, origin = {}, {}
+    for prefix in find(path):
+        for name, array in _read_one(prefix).items():
+            if name in variables:
+                raise KindlingError(f"{path}: {name} is in both {origin[name]} and {prefix}; name one of the two")
+            variables[name], origin[name] = array, prefix
+    return variables
+
+
+def write(target: Path, variables: Mapping[str, np.ndarray]) -> None:
+    """One bundle under the prefix `target` (if it says `.ckpt`), else a folder in the original's layout."""
+    if is_prefix(target):
+        _write_one(prefix_of(target), variables)
+        return
+    for net in nets_in(variables):
+        folder = target / NETS[net].folder
+        folder.mkdir(parents=True)
+        own = {name: array for name, array in variables.items() if name in NETS[net].variables}
+        _write_one(folder / "model.ckpt", own)
+        (folder / STATE).write_text('model_checkpoint_path: "model.ckpt"\nall_model_checkpoint_paths: "model.ckpt"\n')
+
+
+def outputs(target: Path, names: list[str]) -> list[Path]:
+    """The files that `write` makes for variables of these names, data before index before state file."""
+    if is_prefix(target):
+        return [_part(prefix_of(target), SHARD), _part(prefix_of(target), "index")]
+    folders = [target / NETS[net].folder for net in nets_in(names)]
+    return [folder / file for folder in folders for file in (f"model.ckpt.{SHARD}", "model.ckpt.index", STATE)]
+
+
+def is_prefix(target: Path) -> bool:
+    return ".ckpt" in target.name or target.suffix == ".index"
+
+
+def prefix_of(target: Path) -> Path:
+    return Path(PART.sub("", str(target)))
+
+
+def _in_folder(folder: Path) -> list[Path]:
+    if (folder / STATE).is_file():
+        return [_from_state(folder / STATE)]
+    indexes = sorted(folder.glob("*.index"))
+    if len(indexes) > 1:
+        raise KindlingError.of(
+            str(folder), [f"holds {len(indexes)} checkpoints"] + [p.stem for p in indexes], "name one of them"
+        )
+    if indexes:
+        return [indexes[0].with_suffix("")]
+    if (folder / STATE).is_dir():  # the original repository keeps its nets in checkpoint/
+        return _in_folder(folder / STATE)
+    inside = [f for f in sorted(folder.iterdir()) if f.is_dir() and ((f / STATE).is_file() or any(f.glob("*.index")))]
+    if not inside:
+        expected = ", ".join(net.folder for net in NETS.values())
+        raise KindlingError(f"{folder}: there is no TF checkpoint in this folder; expected {expected}, or a model.ckpt")
+    return [prefix for f in inside for prefix in _in_folder(f)]
+
+
+def _from_state(state: Path) -> Path:
+    """The bundle that a `checkpoint` file names; a path from another machine is looked for beside the file."""
+    named = re.search(r'^model_checkpoint_path: "(.*)"$', state.read_text(errors="replace"), re.MULTILINE)
+    if not named:
+        raise KindlingError(f'{state}: expected a line model_checkpoint_path: "...", and there is none')
+    prefix = state.parent / Path(named[1]).name
+    if not _part(prefix, "index").is_file():
+        raise KindlingError(f"{state}: it names {named[1]}, but there is no {prefix.name}.index beside it")
+    return prefix
+
+
+def _read_one(prefix: Path) -> dict[str, np.ndarray]:
+    import tensorflow as tf
+
+    try:
+        reader = tf.train.load_checkpoint(str(prefix))
+        return {name: reader.get_tensor(name) for name in sorted(reader.get_variable_to_shape_map())}
+    except (tf.errors.OpError, RuntimeError, ValueError) as error:
+        said = str(error).splitlines()[0]
+        raise KindlingError(
+            f"{prefix}: this checkpoint is damaged or incomplete: {said}; it needs {prefix.name}.index and every "
+            f"{prefix.name}.data-* file, whole; copy or download them again"
+        ) from error
+
+
+def _write_one(prefix: Path, variables: Mapping[str, np.ndarray]) -> None:
+    import tensorflow as tf
+
+    names = sorted(variables)
+    tensors = [tf.constant(variables[name]) for name in names]
+    tf.raw_ops.SaveV2(prefix=str(prefix), tensor_names=names, shape_and_slices=[""] * len(names), tensors=tensors)
+
+
+def _part(prefix: Path, part: str) -> Path:
+    return prefix.parent / f"{prefix.name}.{part}"

@@ -1,0 +1,103 @@
+"""Is this dictionary a sound KinD checkpoint? Everything that is wrong with it is said at once."""
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from convert.nets import NETS
+from kindling.errors import KindlingError
+
+# What a training run keeps beside the weights: TF1's Adam powers and step. Slots (`<variable>/Adam`) go by their parent.
+TRAINING_STATE = re.compile(r"(.*/)?(beta[12]_power(_\d+)?|global_step)$")
+
+# A variable that tells another model of this field, and which model it tells.
+STRANGERS = {"DecomNet/conv/kernel": "RetinexNet"}
+
+EXPECTED: dict[str, tuple[int, ...]] = {name: shape for net in NETS.values() for name, shape in net.variables.items()}
+
+
+def nets_in(names: Iterable[str]) -> list[str]:
+    """The nets of which at least one variable is among `names`, in the table's order."""
+    scopes = {name.split("/")[0] for name in names if name in EXPECTED}
+    return [net for net in NETS if net in scopes]
+
+
+def is_training_state(name: str) -> bool:
+    """Optimizer slots, powers and steps, which conversion leaves behind."""
+    parent = name.rsplit("/", 1)[0]
+    return parent in EXPECTED or bool(TRAINING_STATE.match(name))
+
+
+def left_behind(names: Iterable[str]) -> list[str]:
+    return [name for name in names if name not in EXPECTED and is_training_state(name)]
+
+
+def problems_with(variables: Mapping[str, np.ndarray]) -> list[str]:
+    """Every reason why `variables`, under slim names, is not one or more whole KinD nets; none if it is."""
+    nets = nets_in(variables)
+    if not nets:
+        return [_no_kind(variables)]
+    problems = []
+    for net in nets:
+        missing = [name for name in NETS[net].variables if name not in variables]
+        if len(missing) > 3:
+            problems.append(f"{net} misses {len(missing)} of {len(NETS[net].variables)} variables, {missing[0]} first")
+        else:
+            problems += [f"{name} is missing" for name in missing]
+    for name, array in variables.items():
+        if name in EXPECTED:
+            problems += _problems_with_array(name, array)
+        elif not is_training_state(name):
+            problems.append(f"{name} is not a variable of KinD")
+    return problems
+
+
+def check(variables: Mapping[str, np.ndarray], source: str) -> dict[str, np.ndarray]:
+    """The weights of the KinD nets in `variables`, in the table's order, training state left out; or one error."""
+    problems = problems_with(variables)
+    if problems:
+        raise KindlingError.of(source, problems, f"`kindling inspect {source}` lists what it holds")
+    return {name: variables[name] for name in EXPECTED if name in variables}
+
+
+def fingerprint(variables: Mapping[str, np.ndarray]) -> str:
+    """sha256 over names, dtypes, shapes and bytes: the same weights have the same one in every form."""
+    digest = hashlib.sha256()
+    for name in sorted(variables):
+        array = variables[name]
+        digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def differences(a: Mapping[str, np.ndarray], b: Mapping[str, np.ndarray]) -> list[str]:
+    """What is not bit-equal between two sets of variables: names, dtypes, shapes, values (-0.0 is not 0.0 here)."""
+    found = [f"{name} is only in one of them" for name in sorted(set(a) ^ set(b))]
+    for name in sorted(set(a) & set(b)):
+        x, y = a[name], b[name]
+        if x.dtype != y.dtype or x.shape != y.shape:
+            found.append(f"{name} is {x.dtype} {x.shape} and {y.dtype} {y.shape}")
+        elif x.tobytes() != y.tobytes():
+            found.append(f"{name} has other values")
+    return found
+
+
+def _problems_with_array(name, array):
+    expected = EXPECTED[name]
+    if array.shape != expected:
+        yield f"{name} has shape {array.shape}, expected {expected}"
+    if array.dtype != np.float32:
+        yield f"{name} is {array.dtype}, expected float32"
+    elif not np.isfinite(array).all():
+        bad = int((~np.isfinite(array)).sum())
+        yield f"{name} holds {bad} values that are NaN or infinite"
+
+
+def _no_kind(variables):
+    for stranger, model in STRANGERS.items():
+        if stranger in variables:
+            return f"this is a {model} checkpoint ({stranger}), and KinD's nets are {', '.join(NETS)}"
+    held = ", ".join(list(variables)[:3]) or "nothing"
+    return f"there is no variable of KinD in it (it holds {held}); KinD's nets are {', '.join(NETS)}"

@@ -1,0 +1,25 @@
+"""KinD in TensorFlow 2: the original model.py, faithful, and an eager door to it.
+
+import kind_tf
+kind = kind_tf.load("checkpoints")             # or .pth, .safetensors, .npz, .h5, model.ckpt
+out = kind.enhance(x, ratio=5.0)               # x: (n, h, w, 3) in [0, 1]
+"""
+
+from kind_tf.kind import KinD
+
+__all__ = ["KinD", "load"]
+
+
+def load(path, dtype: str = "float32") -> KinD:
+    """KinD with the weights of any file or folder that `kindling convert` reads, whole or partial.
+
+    path: a folder in the original's layout, a TF checkpoint, .h5, .npz, .safetensors or .pth. dtype: "float32" as
+    the original, or "float64" for the yardstick of parity. A file that is not a sound KinD checkpoint is a
+    KindlingError.
+    """
+    import convert  # the reader of files; only loading needs it, the nets themselves do not
+
+    variables = convert.read(path)
+    kind = KinD(convert.nets_in(variables), dtype, source=str(path))
+    kind.assign(variables)
+    return kind

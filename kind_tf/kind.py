@@ -1,0 +1,118 @@
+"""KinD as one object: the three nets under their names, and the four things to do with them.
+
+Each net is the v1 function of kind_tf/model.py carried into eager TF2 by `tf.compat.v1.wrap_function`, which runs
+tf_slim as it is and gives the authors' results bit for bit. kind_torch/kind.py is the same class in PyTorch.
+"""
+
+import warnings
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from kind_tf import fusion, model
+from kindling.checks import check_input, check_same_size
+from kindling.errors import KindlingError, MissingNetError
+
+__all__ = ["KinD"]
+
+NETS = {
+    "DecomNet": (model.DecomNet_simple, (3,)),
+    "Restoration_net": (model.Restoration_net, (3, 1)),
+    "Illumination_adjust_net": (model.Illumination_adjust_net, (1, 1)),
+}
+
+
+class KinD(tf.Module):
+    """The nets of KinD (Zhang et al., ACM MM 2019) as eager TF2 functions; tensors NHWC in [0, 1].
+
+    nets: which of the three to build, by default all; freshly initialised as slim does. `source` names where the
+    weights came from, for error messages. A net that was not built is a MissingNetError wherever it is asked for.
+
+    >>> import tensorflow as tf
+    >>> R, L = KinD(["DecomNet"]).decompose(tf.random.uniform([1, 5, 7, 3]))
+    >>> R.shape, L.shape
+    (TensorShape([1, 5, 7, 3]), TensorShape([1, 5, 7, 1]))
+    """
+
+    def __init__(self, nets: Sequence[str] = tuple(NETS), dtype: str = "float32", source: str = "this model"):
+        super().__init__(name="KinD")
+        self.source = source
+        self.dtype = tf.as_dtype(dtype)
+        self.nets = {}
+        for net in nets:
+            function, channels = NETS[net]
+            signature = [tf.TensorSpec([None, None, None, c], self.dtype) for c in channels]
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", ".layer.apply. is deprecated")  # tf_slim's habit, not the caller's
+                self.nets[net] = tf.compat.v1.wrap_function(function, signature, name=net)
+
+    def __getattr__(self, name):
+        """Python looks here last: for the nets, and a net of KinD that is not among them gets a sentence."""
+        if name not in NETS:
+            raise AttributeError(f"{type(self).__name__} has no attribute {name}")
+        if name not in self.nets:
+            held = ", ".join(self.nets) or "no net"
+            raise MissingNetError(
+                f"{self.source} holds {held}, so {name} has no weights; load a file that holds it too"
+            )
+        return self.nets[name]
+
+    def decompose(self, x):
+        """A photo into reflectance and illumination. x: (n, h, w, 3). Returns R (n, h, w, 3), L (n, h, w, 1)."""
+        net = self.DecomNet
+        x = tf.convert_to_tensor(x, self.dtype)
+        check_input("x", x.shape, 3, "NHWC")
+        return net(x)
+
+    def restore(self, r, i):
+        """Clean the reflectance. r: (n, h, w, 3), i: (n, h, w, 1). Returns (n, h, w, 3)."""
+        net = self.Restoration_net
+        r, i = (tf.convert_to_tensor(x, self.dtype) for x in (r, i))
+        check_input("r", r.shape, 3, "NHWC")
+        check_input("i", i.shape, 1, "NHWC")
+        check_same_size("r", r.shape, "i", i.shape, "NHWC")
+        return net(r, i)
+
+    def adjust(self, i, ratio):
+        """Light the illumination. i: (n, h, w, 1); ratio: a number, usefully 0 to 5, or a map (n, h, w, 1).
+
+        Returns (n, h, w, 1).
+        """
+        net = self.Illumination_adjust_net
+        i, ratio = (tf.convert_to_tensor(x, self.dtype) for x in (i, ratio))
+        check_input("i", i.shape, 1, "NHWC")
+        if ratio.ndim == 0:
+            ratio = tf.fill(tf.shape(i), ratio)
+        check_input("ratio", ratio.shape, 1, "NHWC")
+        check_same_size("i", i.shape, "ratio", ratio.shape, "NHWC")
+        return net(i, ratio)
+
+    def enhance(self, x, ratio=5.0):
+        """The whole of evaluate.py after loading: decompose, restore, adjust, fuse.
+
+        x: (n, h, w, 3) in [0, 1], stretched to its own minimum and maximum as `kindling.images.load_images` does.
+        ratio: as in `adjust`. Returns (n, h, w, 3) in [0, 1].
+        """
+        x = tf.convert_to_tensor(x, self.dtype)
+        R, L = self.decompose(x)
+        return fusion.fuse(x, R, L, self.restore(R, L), self.adjust(L, ratio))
+
+    @property
+    def by_name(self) -> dict[str, tf.Variable]:
+        """Slim name (`DecomNet/g_conv1_1/weights`) -> variable, in the order the original creates them."""
+        return {v.name.removesuffix(":0"): v for net in self.nets.values() for v in net.variables}
+
+    def state(self) -> dict[str, np.ndarray]:
+        """The weights as arrays, under their slim names, in TF axis order."""
+        return {name: variable.numpy() for name, variable in self.by_name.items()}
+
+    def assign(self, state: Mapping[str, np.ndarray]) -> None:
+        """Set every weight from an array of the same name and shape, cast to the model's dtype."""
+        own = self.by_name
+        if set(own) != set(state):
+            problems = [f"{name} is missing" for name in own if name not in state]
+            problems += [f"{name} is not a variable of this model" for name in state if name not in own]
+            raise KindlingError.of(self.source, problems)
+        for name, variable in own.items():
+            variable.assign(tf.cast(state[name], self.dtype))

@@ -1,0 +1,86 @@
+"""The one place where kind_torch meets plain arrays: run a net, the chain, or every layer, NHWC numpy in and out.
+
+kind_tf/arrays.py is the same in TensorFlow; parity and the photo pipeline call either without knowing which.
+"""
+
+import numpy as np
+import torch
+from torch.overrides import TorchFunctionMode
+
+__all__ = ["layers", "run"]
+
+# What each PyTorch call is named in the authors' graph. An up-conv counts once it is cropped to its skip.
+LAYER_OPS = {
+    "conv2d": "BiasAdd",
+    "leaky_relu": "Maximum",
+    "max_pool2d": "MaxPool2D/MaxPool",
+    "__getitem__": "{scope}",
+    "cat": "concat",
+    "sigmoid": "Sigmoid",
+}
+
+
+def run(kind, step: str, *arrays, **options) -> tuple[np.ndarray, ...]:
+    """One step of KinD ("decompose", "restore", "adjust" or "enhance") on NHWC arrays. Always returns a tuple."""
+    with torch.inference_mode():
+        results = getattr(kind, step)(*(_tensor(kind, x) for x in arrays), **options)
+    results = results if isinstance(results, tuple) else (results,)
+    return tuple(_array(result) for result in results)
+
+
+def layers(kind, net: str, *arrays) -> dict[str, np.ndarray]:
+    """Every layer of one net in the order it runs, by its op name in the authors' graph, as NHWC arrays.
+
+    net: "DecomNet", "Restoration_net" or "Illumination_adjust_net"; arrays: its inputs, NHWC. What is recorded is
+    what really ran: every PyTorch call in LAYER_OPS, under the scope of the module that made it.
+    """
+    module = getattr(kind, net)
+    recorder = _Recorder(net)
+    hooks = []
+    for name, child in module.named_children():
+        hooks.append(child.register_forward_pre_hook(lambda *_, name=name: recorder.scopes.append(name)))
+        hooks.append(child.register_forward_hook(lambda *_: recorder.scopes.pop() and None))
+    try:
+        with torch.inference_mode(), recorder:
+            module(*(_tensor(kind, x) for x in arrays))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return recorder.results
+
+
+class _Recorder(TorchFunctionMode):
+    """Keeps the result of every call named in LAYER_OPS, named as TensorFlow would name it."""
+
+    def __init__(self, net):
+        super().__init__()
+        self.scopes = [net]
+        self.results = {}
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        op = LAYER_OPS.get(getattr(func, "__name__", ""))
+        if op:
+            self.results[self._unique(op.format(scope=self.scopes[-1]))] = _array(result)
+        return result
+
+    def _unique(self, op):
+        """`Sigmoid`, then `Sigmoid_1`, within one scope, as TensorFlow counts; the suffix goes on the first part."""
+        first, *rest = op.split("/")
+        count = 0
+        while True:
+            numbered = "/".join([*self.scopes, f"{first}_{count}" if count else first, *rest])
+            if numbered not in self.results:
+                return numbered
+            count += 1
+
+
+def _tensor(kind, array):
+    """NHWC array -> NCHW tensor of the model's dtype, on its device."""
+    like = next(kind.parameters())
+    return torch.as_tensor(np.ascontiguousarray(np.moveaxis(array, 3, 1))).to(like)
+
+
+def _array(tensor):
+    """NCHW tensor -> NHWC array."""
+    return tensor.detach().cpu().permute(0, 2, 3, 1).contiguous().numpy()

@@ -1,0 +1,30 @@
+"""evaluate.py's fusion on PyTorch tensors: batches in, gradients through.
+
+The numpy original of it, and what each step is for, is kindling/fusion.py; kind_tf/fusion.py is the mirror.
+"""
+
+import torch
+import torch.nn.functional as F
+
+from kindling.fusion import GRAY, RADIUS, gaussian_kernel
+
+__all__ = ["blur", "fuse", "mask"]
+
+
+def fuse(image, R, L, restored, adjusted):
+    """image, R, restored: (n, 3, h, w); L, adjusted: (n, 1, h, w); all in [0, 1]. Returns (n, 3, h, w) in [0, 1]."""
+    fused = restored * mask(R) * adjusted
+    return L * image + (1 - L) * fused
+
+
+def mask(R):
+    """min(sqrt(2 g), 1), g the blurred gray of R (n, 3, h, w). Returns (n, 1, h, w)."""
+    gray = (R * R.new_tensor(GRAY).view(3, 1, 1)).sum(1, keepdim=True)
+    return torch.sqrt(blur(gray) * 2).clamp(max=1)
+
+
+def blur(x):
+    """A gaussian of sigma 3 along height, then width; outside the image its edge goes on. x: (n, 1, h, w)."""
+    kernel = torch.as_tensor(gaussian_kernel(), dtype=x.dtype, device=x.device)
+    x = F.conv2d(F.pad(x, (0, 0, RADIUS, RADIUS), mode="replicate"), kernel.view(1, 1, -1, 1))
+    return F.conv2d(F.pad(x, (RADIUS, RADIUS, 0, 0), mode="replicate"), kernel.view(1, 1, 1, -1))

@@ -1,0 +1,96 @@
+"""KinD as one object: the three nets under their names, and the four things to do with them.
+
+kind_tf/kind.py is the same class in TensorFlow.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import nn
+
+from kind_torch import fusion, model
+from kindling.checks import check_input, check_same_size
+from kindling.errors import MissingNetError
+
+__all__ = ["KinD"]
+
+NETS = {
+    "DecomNet": model.DecomNet_simple,
+    "Restoration_net": model.Restoration_net,
+    "Illumination_adjust_net": model.Illumination_adjust_net,
+}
+
+
+class KinD(nn.Module):
+    """The nets of KinD (Zhang et al., ACM MM 2019) as PyTorch modules; tensors NCHW in [0, 1].
+
+    nets: which of the three to build, by default all; freshly initialised as slim does. `source` names where the
+    weights came from, for error messages. A net that was not built is a MissingNetError wherever it is asked for.
+
+    >>> import torch
+    >>> R, L = KinD(["DecomNet"]).decompose(torch.rand(1, 3, 5, 7))
+    >>> R.shape, L.shape
+    (torch.Size([1, 3, 5, 7]), torch.Size([1, 1, 5, 7]))
+    """
+
+    def __init__(self, nets: Sequence[str] = tuple(NETS), dtype: str = "float32", source: str = "this model"):
+        super().__init__()
+        self.source = source
+        for net in nets:
+            self.add_module(net, NETS[net]())
+        self.to(getattr(torch, dtype))
+
+    def __getattr__(self, name):
+        """An nn.Module looks up its parts here; a net of KinD that is not among them gets a sentence."""
+        if name in NETS and name not in self._modules:
+            held = ", ".join(self._modules) or "no net"
+            raise MissingNetError(
+                f"{self.source} holds {held}, so {name} has no weights; load a file that holds it too"
+            )
+        return super().__getattr__(name)
+
+    def decompose(self, x):
+        """A photo into reflectance and illumination. x: (n, 3, h, w). Returns R (n, 3, h, w), L (n, 1, h, w)."""
+        net = self.DecomNet
+        check_input("x", x.shape, 3, "NCHW")
+        return net(x)
+
+    def restore(self, r, i):
+        """Clean the reflectance. r: (n, 3, h, w), i: (n, 1, h, w). Returns (n, 3, h, w)."""
+        net = self.Restoration_net
+        check_input("r", r.shape, 3, "NCHW")
+        check_input("i", i.shape, 1, "NCHW")
+        check_same_size("r", r.shape, "i", i.shape, "NCHW")
+        return net(r, i)
+
+    def adjust(self, i, ratio):
+        """Light the illumination. i: (n, 1, h, w); ratio: a number, usefully 0 to 5, or a map (n, 1, h, w).
+
+        Returns (n, 1, h, w).
+        """
+        net = self.Illumination_adjust_net
+        check_input("i", i.shape, 1, "NCHW")
+        ratio = torch.as_tensor(ratio, dtype=i.dtype, device=i.device)
+        if ratio.ndim == 0:
+            ratio = ratio.expand(i.shape)
+        check_input("ratio", ratio.shape, 1, "NCHW")
+        check_same_size("i", i.shape, "ratio", ratio.shape, "NCHW")
+        return net(i, ratio)
+
+    def enhance(self, x, ratio=5.0):
+        """The whole of evaluate.py after loading: decompose, restore, adjust, fuse.
+
+        x: (n, 3, h, w) in [0, 1], stretched to its own minimum and maximum as `kindling.images.load_images` does.
+        ratio: as in `adjust`. Returns (n, 3, h, w) in [0, 1].
+        """
+        R, L = self.decompose(x)
+        return fusion.fuse(x, R, L, self.restore(R, L), self.adjust(L, ratio))
+
+    def state(self) -> dict[str, np.ndarray]:
+        """The weights as arrays, keyed and laid out as in the state_dict."""
+        return {key: value.detach().cpu().numpy() for key, value in self.state_dict().items()}
+
+    def assign(self, state: Mapping[str, np.ndarray]) -> None:
+        """Set every weight from an array of the same key and shape, cast to the model's dtype."""
+        self.load_state_dict({key: torch.tensor(value) for key, value in state.items()})
