@@ -18,17 +18,15 @@ def number(x: float) -> str:
 
 def print_parity(report, reference: str, port: str, console: Console, all_layers: bool = False) -> None:
     """The outputs case by case, the layers in a line for each net (or one by one), and the verdict in one sentence."""
-    console.print(_table("Outputs: largest distance", "input", report.outputs, reference, port, lambda r: r.case))
-    console.print()
-    furthest = _furthest(report.layers, lambda row: row.what)
-    if all_layers:
-        title = "Layers: largest distance over all inputs, relative to the layer's largest value"
-        console.print(_table(title, "net", furthest, reference, port, lambda r: r.what.split("/")[0]))
+    console.print(_table("Outputs: largest distance", report.outputs, reference, port, lambda r: (r.case, r.what)))
+    for net, rows in _by_net(report.layers).items():
         console.print()
-    for row in _furthest(report.layers, lambda row: row.what.split("/")[0]):
-        net, layer = row.what.split("/", 1)
-        count = sum(other.what.startswith(f"{net}/") for other in furthest)
-        console.print(f"{net}: {count} layers, {layer} furthest: {number(row.difference)} of its largest value")
+        if all_layers:
+            title = f"{net}: largest distance over all inputs, relative to the layer's largest value"
+            console.print(_table(title, rows, reference, port, lambda r: (r.what.split("/", 1)[1],)))
+        worst = max(rows, key=lambda row: row.difference)
+        layer = worst.what.split("/", 1)[1]
+        console.print(f"{net}: {len(rows)} layers, {layer} furthest: {number(worst.difference)} of its largest value")
     for row in report.first_differences:
         console.print(f"{row.case}: the first layer that differs is {row.what}{_because(row)}", markup=False)
     for net in report.skipped:
@@ -43,32 +41,33 @@ def print_parity(report, reference: str, port: str, console: Console, all_layers
         console.print(f"[red]{port} differs from {reference}[/]: {checked}, {wrong} over")
 
 
-def _table(title, first, rows, reference, port, place):
-    """One line a row; the same thing twice under each other in the first column is said once."""
+def _table(title, rows, reference, port, names):
+    """A line for each row; what stands in the first of several name columns is said once."""
     table = Table(title=title, title_justify="left", title_style="bold", box=None, header_style="dim", pad_edge=False)
-    table.add_column(first, no_wrap=True)
-    table.add_column("output" if first == "input" else "layer", no_wrap=True)
+    for _ in names(rows[0]) if rows else ():
+        table.add_column("", no_wrap=True)
     for heading in (f"{port}-{reference}", f"{reference}-exact", f"{port}-exact", "float64"):
-        table.add_column(heading, justify="right", no_wrap=True)
+        table.add_column(heading, justify="right", no_wrap=True, min_width=len(heading))
     table.add_column("")
     said = None
     for row in rows:
         verdict = "[green]ok[/]" if row.ok else f"[red]over[/] {row.note}"
         figures = (row.difference, row.reference_error, row.port_error, row.double)
-        what = row.what if first == "input" else row.what.split("/", 1)[1]
-        table.add_row("" if place(row) == said else place(row), what, *map(number, figures), verdict)
-        said = place(row)
+        first, *rest = names(row)
+        table.add_row("" if first == said else first, *rest, *map(number, figures), verdict)
+        said = first
     return table
 
 
-def _furthest(rows, key):
-    """Of the rows with one key, the one in which the port is furthest from the reference (a failed one first)."""
+def _by_net(rows):
+    """Net -> one row for each of its layers: that of the input on which the port is furthest (a failed one first)."""
     worst = {}
     for row in rows:
-        other = worst.get(key(row))
+        layers = worst.setdefault(row.what.split("/")[0], {})
+        other = layers.get(row.what)
         if other is None or (other.ok, -other.difference) > (row.ok, -row.difference):
-            worst[key(row)] = row
-    return list(worst.values())
+            layers[row.what] = row
+    return {net: list(layers.values()) for net, layers in worst.items()}
 
 
 def _because(row):
