@@ -29,7 +29,11 @@ def graph(reference, net, checkpoint):
     """A function from the net's NHWC inputs to its outputs, in the authors' graph with `checkpoint` restored by their
     own Saver."""
     meta = reference / "checkpoint" / FOLDERS[net] / "model.ckpt.meta"
-    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+    graph = tf.Graph()
+    with graph.as_default():
         saver = tf.compat.v1.train.import_meta_graph(str(meta))
+    with contextlib.closing(
+        tf.compat.v1.Session(graph=graph)
+    ) as session:  # not the default: tests run eagerly beside it
         saver.restore(session, str(checkpoint))
         yield lambda *inputs: session.run(FETCHES[net], dict(zip(FEEDS[net], inputs, strict=True)))
