@@ -35,5 +35,6 @@ def graph(reference, net, checkpoint):
     with contextlib.closing(
         tf.compat.v1.Session(graph=graph)
     ) as session:  # not the default: tests run eagerly beside it
-        saver.restore(session, str(checkpoint))
+        with graph.as_default():
+            saver.restore(session, str(checkpoint))
         yield lambda *inputs: session.run(FETCHES[net], dict(zip(FEEDS[net], inputs, strict=True)))

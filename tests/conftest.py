@@ -8,6 +8,7 @@ import pytest
 
 from tests.weights import seeded
 
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # or TensorFlow's notes bury a failing test
 FRAMEWORKS = {"tf": "tensorflow", "torch": "torch"}
 
 
