@@ -12,8 +12,8 @@ import numpy as np
 
 from kindling.errors import KindlingError
 from kindling.files import refuse_existing
-from kindling.fusion import fuse
 from kindling.images import SUFFIXES
+from kindling.tiling import Grid, pieces, whole
 
 
 @dataclass(frozen=True)
@@ -25,15 +25,17 @@ class Backend:
     run: Callable[..., tuple[np.ndarray, ...]]
 
 
-def enhance_image(image: np.ndarray, backend: Backend, ratio: float = 5.0) -> np.ndarray:
+def enhance_image(image: np.ndarray, backend: Backend, ratio: float = 5.0, grid: Grid | None = None) -> np.ndarray:
     """evaluate.py on one photo. image: (h, w, 3) float32 from `load_images`. Returns (h, w, 3) float32 in [0, 1].
 
     ratio: how much stronger the illumination is asked to be; the original's default is 5, its useful range 0 to 5.
+    grid: the tiles to go by; by default the photo is taken whole.
     """
-    R, L = backend.run(backend.kind, "decompose", image[np.newaxis])
-    (restored,) = backend.run(backend.kind, "restore", R, L)
-    (adjusted,) = backend.run(backend.kind, "adjust", L, ratio=ratio)
-    return fuse(image, R[0], L[0], restored[0], adjusted[0])
+    enhanced = np.empty_like(image)
+    grid = grid or whole(*image.shape[:2])
+    for piece in pieces(lambda rows, columns: image[rows, columns], grid, backend, [ratio]):
+        enhanced[piece.rows, piece.columns] = piece.enhanced[0]
+    return enhanced
 
 
 def find_photos(inputs: Iterable[Path]) -> list[Path]:

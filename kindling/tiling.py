@@ -18,8 +18,8 @@ import numpy as np
 from kindling.errors import KindlingError
 from kindling.fusion import RADIUS, fuse
 
-# How far an output pixel looks, in input pixels, rounded up to the net's alignment; tests/test_tiling.py derives
-# each from the table of layers and proves it with gradients. A 3x3 conv at 1/s of the resolution adds s pixels.
+# How far a tile looks beyond itself, rounded up to the coarsest step of the net's pools, on which it begins and ends.
+# tests/test_tiling.py derives each from the table of layers and proves it with gradients.
 DECOMPOSE = 12  # 11, on steps of 4: two pools
 RESTORE = 96  # 94, on steps of 16: four pools
 ADJUST = 4  # four 3x3 convs, no pool
