@@ -45,7 +45,7 @@ def layers(kind, net: str, *arrays) -> Iterator[tuple[str, np.ndarray]]:
         hooks.append(child.register_forward_pre_hook(lambda *_, name=name: recorder.scopes.append(name)))
         hooks.append(child.register_forward_hook(lambda *_: recorder.scopes.pop() and None))
     try:
-        with torch.inference_mode(), recorder:
+        with torch.no_grad(), recorder:  # in inference mode conv and activation are one call, with nothing between
             module(*inputs)
     finally:
         for hook in hooks:
@@ -80,9 +80,9 @@ class _Recorder(TorchFunctionMode):
 
 
 def _tensor(kind, array):
-    """NHWC array -> NCHW tensor of the model's dtype, on its device."""
+    """NHWC array -> NCHW tensor of the model's dtype, on its device; in memory still NHWC, so nothing is copied."""
     like = next(kind.parameters())
-    return torch.as_tensor(np.ascontiguousarray(np.moveaxis(array, 3, 1))).to(like)
+    return torch.as_tensor(np.ascontiguousarray(array)).permute(0, 3, 1, 2).to(like.device, like.dtype)
 
 
 def _array(tensor):
