@@ -14,6 +14,7 @@ from kindling import KindlingError, __version__
 
 COMMANDS = {
     "enhance": "Brighten photos.",
+    "evaluate": "Brighten photos that have well-lit partners, and measure how close they come.",
     "convert": "Carry weights between TensorFlow, PyTorch and neutral files.",
     "inspect": "List what a checkpoint holds, and what is missing or extra.",
     "parity": "Prove that TensorFlow and PyTorch compute the same.",

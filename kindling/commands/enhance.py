@@ -1,6 +1,5 @@
 """`kindling enhance`: evaluate.py of the original, on people's own photos."""
 
-import math
 import time
 from pathlib import Path
 
@@ -8,43 +7,15 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from kindling.commands import options
 from kindling.commands.backends import default_weights, open_backend
+from kindling.commands.options import Ratio
 from kindling.enhancing import enhance_file
 from kindling.errors import KindlingError
 from kindling.photos import MEGAPIXELS, count_pixels
 from kindling.planning import Naming, find_photos, plan
 
 USEFUL = 5.0  # the largest ratio the original speaks of
-
-
-class Ratio(click.ParamType):
-    """A number from 0 up, or the word auto."""
-
-    name = "number or auto"
-
-    def convert(self, value, parameter, context):
-        if value == "auto":
-            return value
-        try:
-            number = float(value)
-        except ValueError:
-            number = math.nan
-        if not 0 <= number < math.inf:
-            self.fail(f"{value} is neither a number from 0 up nor auto.", parameter, context)
-        return number
-
-
-class Tile(click.ParamType):
-    """A number of pixels, 0 for none, or the word auto."""
-
-    name = "auto or pixels"
-
-    def convert(self, value, parameter, context):
-        if value == "auto" or isinstance(value, int):
-            return value
-        if not value.isdecimal():
-            self.fail(f"{value} is neither auto nor a number of pixels.", parameter, context)
-        return int(value)
 
 
 @click.command()
@@ -54,7 +25,7 @@ class Tile(click.ParamType):
 @click.option("--backend", type=click.Choice(["torch", "tf"]), default="torch", show_default=True)
 @click.option("--weights", type=click.Path(path_type=Path), help="Any file or folder `kindling convert` reads.")
 @click.option(
-    "--ratio", "ratios", type=Ratio(), multiple=True, default=[5.0], show_default=True,
+    "--ratio", "ratios", type=Ratio("auto"), multiple=True, default=[5.0], show_default=True,
     help="How much lighter: 0 to 5, or auto, from the photo itself. Several times for a series of exposures.",
 )  # fmt: skip
 @click.option("--parts", is_flag=True, help="Also R, L, restored R and adjusted L.")
@@ -64,10 +35,7 @@ class Tile(click.ParamType):
     "--ext", type=click.Choice(["auto", "png", "jpg", "webp", "tiff"]), default="png", show_default=True,
     help="Kind of file to write; auto: the photo's own.",
 )  # fmt: skip
-@click.option(
-    "--tile", type=Tile(), default="auto", show_default=True,
-    help="Side of the tiles, in pixels; auto: by the memory at hand; 0: the whole photo at once.",
-)  # fmt: skip
+@options.tile
 @click.option("--no-metadata", is_flag=True, help="Leave the ICC profile, EXIF, XMP and IPTC behind.")
 @click.option("--max-megapixels", type=click.FloatRange(0), default=MEGAPIXELS, show_default=True)
 @click.option("--skip-existing", is_flag=True, help="Leave out photos whose pictures are all there: to go on later.")
