@@ -88,7 +88,8 @@ def test_importing_and_loading_change_no_global_state(seeded_npz):
         def state():
             return (tf.executing_eagerly(), tf.compat.v1.control_flow_v2_enabled(), tf.config.optimizer.get_jit(),
                     tf.keras.backend.floatx(), torch.get_default_dtype(), torch.is_grad_enabled(),
-                    torch.get_num_threads(), torch.backends.cudnn.benchmark, torch.initial_seed(), random.getstate(), str(np.random.get_state()))
+                    torch.get_num_threads(), torch.backends.cudnn.benchmark, torch.initial_seed(),
+                    random.getstate(), str(np.random.get_state()))
         before = state()
         import kindling, convert, kind_tf, kind_torch
         kind_tf.load(sys.argv[1]).enhance(np.zeros((1, 4, 4, 3)))

@@ -121,3 +121,42 @@ def test_a_partial_checkpoint_is_compared_as_far_as_it_goes():
     assert report.ok
     assert [r.what for r in report.outputs] == ["adjusted"]
     assert report.skipped == ["DecomNet", "Restoration_net"]
+
+
+def test_json_has_no_infinities():
+    report = Report([Row("case", "R", inf, inf, inf, inf, inf, ok=False, note="it crashed")], [], [], None)
+    held = json.loads(json.dumps(report.as_dict(), allow_nan=False))
+    assert held["outputs"][0]["difference"] is None
+    assert held["outputs"][0]["note"] == "it crashed"
+
+
+class _Stub:
+    """A side whose "decompose" gives fixed arrays: float32 and float64 each."""
+
+    DecomNet = True
+
+    def __init__(self, value):
+        self.value = value
+
+
+def stub(name, single, double):
+    import types
+
+    def run(kind, step, *arrays, **options):
+        return (np.full((1, 2, 2, 3), kind.value), np.full((1, 2, 2, 1), kind.value))
+
+    arrays = types.SimpleNamespace(run=run, layers=lambda kind, net, *x: iter(()))
+    return Side(name, _Stub(np.float32(single)), _Stub(np.float64(double)), arrays)
+
+
+@pytest.mark.parametrize(
+    ("port", "note"),
+    [
+        (stub("torch", 0.5 + 1e-4, 0.5), "the same function, its rounding 1.0e-04 where 0.0e+00 was reached"),
+        (stub("torch", 0.5, 0.6), ""),
+    ],
+)
+def test_what_is_said_of_a_row_that_is_over(port, note):
+    report = compare(stub("TF", 0.5, 0.5), port, random_cases(["2x2"]))
+    assert not report.ok
+    assert report.outputs[0].note == note
