@@ -96,9 +96,11 @@ def count_pixels(path: Path) -> int:
 
 def check_megapixels(path, width: int, height: int, megapixels: float) -> None:
     """Refuse a photo of more than that many million pixels, before it fills the memory."""
-    if width * height > megapixels * 1e6:
+    size = width * height / 1e6
+    if size > megapixels:
+        said = f"{size:,.0f}" if size > 10 else f"{size:.3g}"
         raise KindlingError(
-            f"{path}: {width}x{height} is {width * height / 1e6:.0f} megapixels, and at most {megapixels:g} are read; "
+            f"{path}: {width}x{height} is {said} megapixels, and at most {megapixels:g} are read; "
             "allow more with --max-megapixels"
         )
 

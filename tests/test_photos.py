@@ -195,7 +195,7 @@ REFUSED = {
     "truncated BMP": ("x.bmp", _cut, "damaged or not readable as a photo"),
     "floats": ("x.tif", _floats, "its numbers are float, and photos of 8 or 16 bits are read"),
     "Lab": ("x.tif", _lab, "not readable as a photo"),
-    "bomb": ("x.png", _bomb, "60000x60000 is 3600 megapixels, and at most 300 are read; allow more with --max-meg"),
+    "bomb": ("x.png", _bomb, "60000x60000 is 3,600 megapixels, and at most 300 are read; allow more with --max-meg"),
     "no photo": ("x.png", lambda path: path.write_text("hello"), "not a photo that can be read"),
     "empty": ("x.png", lambda path: path.touch(), "not a photo that can be read"),
     "folder": ("x.png", lambda path: path.mkdir(), "cannot be read: Is a directory"),
