@@ -22,9 +22,9 @@ from kindling.door import open_backend
 from kindling.enhancing import render
 from kindling.images import load_images
 from kindling.photos import read_photo
-
 from tests.weights import seeded
 
+os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # as the command line does
 BACKENDS = ("torch", "tf")
 ROUNDS = 7
 

@@ -48,6 +48,7 @@ def kindling():
 def main(arguments=None) -> int:
     """Run `kindling` with `arguments` (default: the process's) and return its exit code."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read once, when TensorFlow is first imported
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # so is this by PyTorch: large pages, a tenth faster on Linux
     try:
         return kindling.main(arguments, prog_name="kindling", standalone_mode=False) or 0
     except click.UsageError as error:
