@@ -6,16 +6,18 @@ Pillow, which scikit-image brings anyway, reads BMP, which libvips does not; it 
 docs/enhance.md compares the readers.
 """
 
-import logging
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyvips
 from PIL import Image
 
 from kindling.errors import KindlingError
+
+os.environ.setdefault("VIPS_WARNING", "0")  # read once, by libvips: its warnings would go to stderr; errors are raised
+import pyvips
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 KINDS = {".bmp": ".png", ".jpeg": ".jpg", ".tif": ".tiff"}  # what a photo's own kind is written as, if not as itself
@@ -31,7 +33,8 @@ DEEP = (".png", ".tiff")  # the kinds that hold 16 bits
 OPAQUE = (".jpg",)  # the kind that holds no transparency
 CARRIED = ("icc-profile-data", "xmp-data", "iptc-data")  # and all that begins with exif-
 
-logging.getLogger("pyvips").addHandler(logging.NullHandler())  # its warnings would go to stderr; errors are raised
+# libvips would log through Python, and a Ctrl-C that falls into a callback from C is printed and forgotten.
+pyvips._remove_log_handler()
 
 
 @dataclass(frozen=True)
