@@ -9,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from kindling.errors import KindlingError
+from kindling.frameworks import import_framework
 
 WINDOW = 11  # pixels, of the SSIM of Wang et al. 2004: a gaussian of sigma 1.5
 
@@ -59,8 +60,8 @@ def lpips() -> Callable[[np.ndarray, np.ndarray], float] | None:
     if importlib.util.find_spec("lpips") is None:
         return None
     import lpips as package
-    import torch
 
+    torch = import_framework("torch", "LPIPS")
     net = package.LPIPS(net="alex", verbose=False).eval()
 
     def scaled(image):
