@@ -70,14 +70,18 @@ def test_lpips_is_given_what_it_expects(monkeypatch):
         def eval(self):
             return lambda a, b: seen.extend([a, b]) or 0.25
 
-    monkeypatch.setattr(metrics.importlib.util, "find_spec", lambda name: name)
+    def installed(answer):  # in the eyes of metrics alone: PyTorch looks for packages too
+        stand_in = types.SimpleNamespace(util=types.SimpleNamespace(find_spec=lambda name: answer))
+        monkeypatch.setattr(metrics, "importlib", stand_in)
+
+    installed("yes")
     monkeypatch.setitem(sys.modules, "lpips", types.SimpleNamespace(LPIPS=LPIPS))
     assert metrics.lpips()(np.full((2, 3, 3), 255, np.uint8), np.zeros((2, 3, 3), np.uint8)) == 0.25
     assert [(tuple(x.shape), float(x.min()), float(x.max())) for x in seen] == [
         ((1, 3, 2, 3), 1.0, 1.0),
         ((1, 3, 2, 3), -1.0, -1.0),
     ]
-    monkeypatch.setattr(metrics.importlib.util, "find_spec", lambda name: None)
+    installed(None)
     assert metrics.lpips() is None
 
 
