@@ -34,6 +34,8 @@ setup(
         "h5py >= 3.10",
         "numpy >= 1.26",
         "Pillow >= 12.2",
+        "psutil >= 5.9",
+        "pyvips[binary] >= 3.0",
         "rich >= 13",
         "safetensors >= 0.4.3",
         "scikit-image >= 0.24",

@@ -17,8 +17,8 @@ import kind_tf.arrays
 import kind_torch.arrays
 from convert.nets import NETS
 from kindling.compare import distance, magnitude, mean_distance
-from kindling.enhancing import Backend, enhance_image, plan
-from kindling.images import load_images, save_images
+from kindling.enhancing import Backend, enhance_file
+from kindling.planning import find_photos, plan
 from tests import authors
 from tests.test_models import ODD_SIZES, random_inputs, reference_goldens
 from tests.weights import STEPS, seeded
@@ -78,8 +78,9 @@ def layers(reference, kind):
 def pictures(reference, backend, folder):
     """(largest difference in levels, share of values that differ) over the authors' three photos."""
     differences = []
-    for photo, target in plan(sorted((reference / "images").iterdir()), folder / backend.name):
-        save_images(target, enhance_image(load_images(photo), backend))
+    for job in plan(find_photos([reference / "images"]), folder / backend.name):
+        enhance_file(job, backend)
+        (target,) = job.targets.values()
         ours, theirs = (np.array(Image.open(f)).astype(int) for f in (target, reference / "evaluate" / target.name))
         differences.append(np.abs(ours - theirs).ravel())
     differences = np.concatenate(differences)

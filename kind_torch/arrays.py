@@ -46,7 +46,7 @@ def layers(kind, net: str, *arrays) -> Iterator[tuple[str, np.ndarray]]:
         hooks.append(child.register_forward_hook(lambda *_: recorder.scopes.pop() and None))
     failed = None
     try:
-        with torch.inference_mode(), recorder:
+        with torch.no_grad(), recorder:  # in inference mode conv and activation are one call, with nothing between
             module(*inputs)
     except Exception as error:  # noqa: BLE001 - raised again below, once the layers before it are handed out
         failed = error
@@ -85,9 +85,9 @@ class _Recorder(TorchFunctionMode):
 
 
 def _tensor(kind, array):
-    """NHWC array -> NCHW tensor of the model's dtype, on its device."""
+    """NHWC array -> NCHW tensor of the model's dtype, on its device; in memory still NHWC, so nothing is copied."""
     like = next(kind.parameters())
-    return torch.as_tensor(np.ascontiguousarray(np.moveaxis(array, 3, 1))).to(like)
+    return torch.as_tensor(np.ascontiguousarray(array)).permute(0, 3, 1, 2).to(like.device, like.dtype)
 
 
 def _array(tensor):

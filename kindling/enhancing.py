@@ -1,19 +1,22 @@
-"""From photos to brighter photos: which files, under which names, and the chain of evaluate.py for each.
+"""From photo to brighter photo: the chain of evaluate.py, tile by tile, into pixels at the photo's own depth.
 
 The nets come in as a `Backend`, so this file knows no framework. The fusion is the original's own numpy arithmetic,
 which makes the TensorFlow backend's pixels identical to the authors'.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from kindling.errors import KindlingError
-from kindling.files import refuse_existing
-from kindling.fusion import fuse
-from kindling.images import SUFFIXES
+from kindling.files import move_into_place, staging
+from kindling.images import to_pixels
+from kindling.memory import auto_grid
+from kindling.photos import DEEP, MEGAPIXELS, Photo, read_photo, refuse_transparency, write_photo
+from kindling.planning import Job
+from kindling.ratio import auto_ratio
+from kindling.tiling import Grid, pieces, square, whole
 
 
 @dataclass(frozen=True)
@@ -25,44 +28,99 @@ class Backend:
     run: Callable[..., tuple[np.ndarray, ...]]
 
 
-def enhance_image(image: np.ndarray, backend: Backend, ratio: float = 5.0) -> np.ndarray:
+def enhance_image(image: np.ndarray, backend: Backend, ratio: float = 5.0, grid: Grid | None = None) -> np.ndarray:
     """evaluate.py on one photo. image: (h, w, 3) float32 from `load_images`. Returns (h, w, 3) float32 in [0, 1].
 
     ratio: how much stronger the illumination is asked to be; the original's default is 5, its useful range 0 to 5.
+    grid: the tiles to go by; by default the photo is taken whole.
     """
-    R, L = backend.run(backend.kind, "decompose", image[np.newaxis])
-    (restored,) = backend.run(backend.kind, "restore", R, L)
-    (adjusted,) = backend.run(backend.kind, "adjust", L, ratio=ratio)
-    return fuse(image, R[0], L[0], restored[0], adjusted[0])
+    enhanced = np.empty_like(image)
+    grid = grid or whole(*image.shape[:2])
+    for piece in pieces(lambda rows, columns: image[rows, columns], grid, backend, [ratio]):
+        enhanced[piece.rows, piece.columns] = piece.enhanced[0]
+    return enhanced
 
 
-def find_photos(inputs: Iterable[Path]) -> list[Path]:
-    """The photos named by `inputs`: files as they are, and the photos directly inside folders, by name."""
-    photos = []
-    for path in inputs:
-        if path.is_dir():
-            inside = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES and p.is_file())
-            if not inside:
-                raise KindlingError(f"{path}: there is no photo in this folder; known are {', '.join(SUFFIXES)}")
-            photos += inside
-        elif path.is_file():
-            photos.append(path)
-        else:
-            raise KindlingError(f"{path}: no such file or folder")
-    return photos
+def choose_grid(size: tuple[int, int], tile: int | str, results: int = 0) -> Grid:
+    """The tiles for a photo of (height, width): "auto" by the memory at hand, 0 none, else squares of that side.
 
-
-def plan(photos: Sequence[Path], out: Path, force: bool = False) -> list[tuple[Path, Path]]:
-    """Photo -> where its enhanced picture goes: `<name>_kindle.png`, the name up to its first dot, as evaluate.py.
-
-    Raises KindlingError if two photos would write the same file, or one is there already and not `force`.
+    results: bytes that the finished pictures will take.
     """
-    pairs = [(photo, out / f"{photo.name.split('.')[0]}_kindle.png") for photo in dict.fromkeys(photos)]
-    by_target: dict[Path, list[str]] = {}
-    for photo, target in pairs:
-        by_target.setdefault(target, []).append(str(photo))
-    clashes = [f"{' and '.join(p)} would both write {target}" for target, p in by_target.items() if len(p) > 1]
-    if clashes:
-        raise KindlingError.of("two photos, one name", clashes, "enhance them into different folders")
-    refuse_existing([target for _, target in pairs], force)
-    return pairs
+    if tile == "auto":
+        return auto_grid(*size, results)
+    return square(*size, tile) if tile else whole(*size)
+
+
+def render(
+    photo: Photo,
+    backend: Backend,
+    wanted: list[tuple[str, float | None]],
+    tile: int | str = "auto",
+    dtype=np.uint8,
+    done: Callable[[int], None] = lambda pixels: None,
+) -> dict[tuple[str, float | None], np.ndarray]:
+    """The pictures that `wanted` names by (what, ratio), as pixels: (h, w, 3), or (h, w, 1) of illumination.
+
+    what: "enhanced" or "adjusted", for a ratio; "R", "L" or "restored", for None. done is called with the number of
+    pixels that were finished.
+    """
+    height, width = photo.size
+    ratios = list(dict.fromkeys(ratio for _, ratio in wanted if ratio is not None)) or [5.0]
+    pictures = {(what, of): np.empty((height, width, _channels(what)), dtype) for what, of in wanted}
+    grid = choose_grid(photo.size, tile, sum(picture.nbytes for picture in pictures.values()))
+    for piece in pieces(photo.stretched(), grid, backend, ratios):
+        for (what, ratio), picture in pictures.items():
+            made = getattr(piece, what)
+            made = made if ratio is None else made[ratios.index(ratio)]
+            picture[piece.rows, piece.columns] = to_pixels(made, dtype)
+        done(piece.image.shape[0] * piece.image.shape[1])
+    return pictures
+
+
+def enhance_file(
+    job: Job,
+    backend: Backend,
+    tile: int | str = "auto",
+    megapixels: float = MEGAPIXELS,
+    metadata: bool = True,
+    done: Callable[[int], None] = lambda pixels: None,
+) -> dict[str, float]:
+    """Read a photo, make the pictures that `job` lists, and only when all are written give them their names.
+
+    Returns the ratios that were taken, by how they were asked for: {"5": 5.0}, {"auto": 3.1}. Raises KindlingError for
+    a photo that cannot be read or a picture that cannot be written.
+    """
+    photo = read_photo(job.photo, megapixels)
+    if not metadata:
+        photo = replace(photo, carried={})
+    names = list(job.targets.values())
+    refuse_transparency(job.photo, photo, names[0])
+    ratios = {asked: _number(asked, photo, backend, tile) for _, asked in job.targets if asked is not None}
+    dtype = photo.pixels.dtype if names[0].suffix in DEEP else np.uint8
+    wanted = [(what, ratios.get(asked)) for what, asked in job.targets if what != "compare"]
+    pictures = render(photo, backend, wanted, tile, dtype, done)
+    with staging(names[0].parent) as folder:
+        for (what, asked), target in job.targets.items():
+            if what == "compare":
+                shown = [photo.pixels, *(picture for (kind, _), picture in pictures.items() if kind == "enhanced")]
+            else:
+                shown = [pictures[what, ratios.get(asked)]]
+            write_photo(folder / target.name, *shown, like=photo)
+        for target in names:
+            move_into_place(folder / target.name, target)
+    return {f"{asked:g}" if isinstance(asked, float) else asked: ratio for asked, ratio in ratios.items()}
+
+
+def _number(asked, photo, backend, tile):
+    return auto_ratio(photo.stretched(), choose_grid(photo.size, tile), backend) if asked == "auto" else asked
+
+
+def _channels(what):
+    return 1 if what in ("L", "adjusted") else 3
+
+
+def check_ratio(ratio: float) -> float:
+    """Refuse what cannot be asked of the adjustment net: a ratio below 0, infinite or NaN."""
+    if not 0 <= ratio < float("inf"):
+        raise KindlingError(f"a ratio of {ratio}: expected a number from 0 up, usefully to 5")
+    return float(ratio)

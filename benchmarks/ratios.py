@@ -1,0 +1,58 @@
+"""python -m benchmarks.ratios PAIRS [WEIGHTS]       what --ratio auto is worth: 5, auto and the true ratio side by side
+
+PAIRS holds low/ and high/, photos of the same names. Mean PSNR against high/ of what evaluate_LOLdataset.py makes, and
+of the same without the restoration net, so that the light is judged apart from the noise (of weights that lack that
+net, only this). Also the mean illumination of the photos in high/, which kindling/ratio.py has as LEVEL, taken there of
+well-lit photos that are not among those measured.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from kindling import metrics
+from kindling.commands.backends import default_weights
+from kindling.door import open_backend
+from kindling.evaluating import find_pairs
+from kindling.images import load_images, to_pixels
+from kindling.photos import read_photo
+from kindling.ratio import auto_ratio, true_ratio
+from kindling.tiling import whole
+
+
+def main(folder: Path, weights: Path) -> None:
+    backend = open_backend("torch", weights)
+    modes = {"5": [], "auto": [], "gt": []}
+    level = []
+    for low, high in find_pairs(folder / "low", folder / "high"):
+        image, truth = load_images(low), read_photo(high).pixels
+        level.append(backend.run(backend.kind, "decompose", load_images(high)[np.newaxis])[1].mean())
+        for mode, ratio in ratios(image, load_images(high), backend).items():
+            modes[mode].append((ratio, *scores(image, truth, backend, ratio)))
+    print(f"| {len(level)} pairs | mean ratio | PSNR without restoration | PSNR |\n|---|---|---|---|")
+    for mode, rows in modes.items():
+        ratio, without, psnr = np.mean(rows, axis=0)
+        print(f"| {mode} | {ratio:.2f} | {without:.2f} | {psnr:.2f} |")
+    print(f"\nmean illumination of the photos in {folder / 'high'}: {np.mean(level):.3f}")
+
+
+def ratios(image, partner, backend):
+    grid = whole(*image.shape[:2])
+    low, high = (lambda rows, columns, x=x: x[rows, columns] for x in (image, partner))
+    return {"5": 5.0, "auto": auto_ratio(low, grid, backend), "gt": true_ratio(low, high, grid, backend)}
+
+
+def scores(image, truth, backend, ratio):
+    """PSNR of R * adjusted, and of restored * adjusted; NaN where there is no restoration net."""
+    R, L = backend.run(backend.kind, "decompose", image[np.newaxis])
+    (adjusted,) = backend.run(backend.kind, "adjust", L, ratio=ratio)
+    without = metrics.psnr(to_pixels(R[0] * adjusted[0]), truth)
+    if not hasattr(backend.kind, "Restoration_net"):
+        return without, float("nan")
+    (restored,) = backend.run(backend.kind, "restore", R, L)
+    return without, metrics.psnr(to_pixels(restored[0] * adjusted[0]), truth)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]) if len(sys.argv) > 2 else default_weights())
