@@ -9,10 +9,11 @@ ROOT = Path(__file__).parent
 VERSION = re.search(r'__version__ = "(.*)"', (ROOT / "kindling" / "__init__.py").read_text())[1]
 
 ON_X86_LINUX = "platform_system == 'Linux' and platform_machine == 'x86_64'"
+ELSEWHERE = "platform_system != 'Linux' or platform_machine != 'x86_64'"
 # TensorFlow has no wheel for Python 3.14; its CPU build, which exists for x86-64 Linux, is a third of the download.
 TF = [
     f"tensorflow-cpu >= 2.18; python_version < '3.14' and ({ON_X86_LINUX})",
-    f"tensorflow >= 2.18; python_version < '3.14' and not ({ON_X86_LINUX})",
+    f"tensorflow >= 2.18; python_version < '3.14' and ({ELSEWHERE})",
     "tf-slim >= 1.1; python_version < '3.14'",
 ]
 TORCH = ["torch >= 2.10"]  # older ones can be made to run code by a file loaded with weights_only
@@ -26,7 +27,7 @@ setup(
     long_description_content_type="text/markdown",
     license="MIT",
     python_requires=">=3.11",
-    packages=["kindling", "kind_tf", "kind_torch", "convert"],
+    packages=["kindling", "kindling.commands", "kind_tf", "kind_torch", "convert"],
     install_requires=[
         "click >= 8.1",
         "h5py >= 3.10",

@@ -85,7 +85,7 @@ def write(path, variables: Mapping[str, np.ndarray], metadata: Mapping[str, str]
 
 
 def convert_file(source, target, *, force=False) -> Conversion:
-    """Read `source`, write `target`, remember where it came from. Raises KindlingError and writes nothing if not sound."""
+    """Read `source`, write `target`, say there where it came from. Nothing is written if `source` is not sound."""
     source, target = Path(source), Path(target)
     formats.form_of(target)
     held = formats.read(source)

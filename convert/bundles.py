@@ -14,6 +14,7 @@ import numpy as np
 from convert.checks import nets_in
 from convert.nets import NETS
 from kindling.errors import KindlingError
+from kindling.frameworks import import_framework
 
 PART = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})$")
 STATE = "checkpoint"
@@ -109,8 +110,7 @@ def _from_state(state: Path) -> Path:
 
 
 def _read_one(prefix: Path) -> dict[str, np.ndarray]:
-    import tensorflow as tf
-
+    tf = import_framework("tensorflow", f"{prefix}: reading a TF checkpoint")
     try:
         reader = tf.train.load_checkpoint(str(prefix))
         return {name: reader.get_tensor(name) for name in sorted(reader.get_variable_to_shape_map())}
@@ -123,8 +123,7 @@ def _read_one(prefix: Path) -> dict[str, np.ndarray]:
 
 
 def _write_one(prefix: Path, variables: Mapping[str, np.ndarray]) -> None:
-    import tensorflow as tf
-
+    tf = import_framework("tensorflow", f"{prefix.name}: writing a TF checkpoint")
     names = sorted(variables)
     tensors = [tf.constant(variables[name]) for name in names]
     tf.raw_ops.SaveV2(prefix=str(prefix), tensor_names=names, shape_and_slices=[""] * len(names), tensors=tensors)

@@ -9,7 +9,7 @@ import numpy as np
 from convert.nets import NETS
 from kindling.errors import KindlingError
 
-# What a training run keeps beside the weights: TF1's Adam powers and step. Slots (`<variable>/Adam`) go by their parent.
+# What a TF1 training run keeps beside the weights. Slots (`<variable>/Adam`) are told by the variable they belong to.
 TRAINING_STATE = re.compile(r"(.*/)?(beta[12]_power(_\d+)?|global_step)$")
 
 # A variable that tells another model of this field, and which model it tells.

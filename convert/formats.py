@@ -17,6 +17,7 @@ import numpy as np
 from convert import bundles
 from convert.mapping import to_slim, to_torch
 from kindling.errors import KindlingError
+from kindling.frameworks import import_framework
 
 
 @dataclass(frozen=True)
@@ -117,16 +118,15 @@ def _read_safetensors(path):
 
 
 def _write_safetensors(path, variables, metadata):
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
-    save_file(to_torch(variables), path, metadata)
+    path.write_bytes(save(to_torch(variables), metadata))  # its own save_file makes a file no one else may read
 
 
 def _read_pth(path):
     import pickle
 
-    import torch
-
+    torch = import_framework("torch", f"{path}: reading a .pth file")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -144,8 +144,7 @@ def _read_pth(path):
 
 
 def _write_pth(path, variables, metadata):
-    import torch
-
+    torch = import_framework("torch", f"{path.name}: writing a .pth file")
     torch.save({key: torch.from_numpy(array.copy()) for key, array in to_torch(variables).items()}, path)
 
 

@@ -139,7 +139,7 @@ ADJUST = Net(
             32,
             1,
             "en_conv_3",
-            "adjusted illumination; the lrelu before the sigmoid damps everything below 0.5 and is part of the original",
+            "adjusted illumination; the lrelu before the sigmoid keeps it from going dark, and is part of the original",
             after="lrelu, sigmoid",
             gives="L_enhance",
         ),

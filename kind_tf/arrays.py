@@ -3,6 +3,8 @@
 kind_torch/arrays.py is the same in PyTorch; parity and the photo pipeline call either without knowing which.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 import tensorflow as tf
 
@@ -19,8 +21,8 @@ def run(kind, step: str, *arrays, **options) -> tuple[np.ndarray, ...]:
     return tuple(result.numpy() for result in results)
 
 
-def layers(kind, net: str, *arrays) -> dict[str, np.ndarray]:
-    """Every layer of one net in the order it runs, by its op name in the authors' graph, as NHWC arrays.
+def layers(kind, net: str, *arrays) -> Iterator[tuple[str, np.ndarray]]:
+    """Every layer of one net in the order it runs: its op name in the authors' graph, its result as an NHWC array.
 
     net: "DecomNet", "Restoration_net" or "Illumination_adjust_net"; arrays: its inputs, NHWC.
     """
@@ -29,4 +31,5 @@ def layers(kind, net: str, *arrays) -> dict[str, np.ndarray]:
     inputs = function.inputs[: len(arrays)]
     fetched = function.prune(inputs, {op.name: op.outputs[0] for op in ops})
     results = fetched(*(tf.convert_to_tensor(x, kind.dtype) for x in arrays))
-    return {op.name: results[op.name].numpy() for op in ops}
+    for op in ops:
+        yield op.name, results[op.name].numpy()

@@ -3,6 +3,8 @@
 kind_tf/arrays.py is the same in TensorFlow; parity and the photo pipeline call either without knowing which.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from torch.overrides import TorchFunctionMode
@@ -28,13 +30,15 @@ def run(kind, step: str, *arrays, **options) -> tuple[np.ndarray, ...]:
     return tuple(_array(result) for result in results)
 
 
-def layers(kind, net: str, *arrays) -> dict[str, np.ndarray]:
-    """Every layer of one net in the order it runs, by its op name in the authors' graph, as NHWC arrays.
+def layers(kind, net: str, *arrays) -> Iterator[tuple[str, np.ndarray]]:
+    """Every layer of one net in the order it runs: its op name in the authors' graph, its result as an NHWC array.
 
     net: "DecomNet", "Restoration_net" or "Illumination_adjust_net"; arrays: its inputs, NHWC. What is recorded is
-    what really ran: every PyTorch call in LAYER_OPS, under the scope of the module that made it.
+    what really ran: every PyTorch call in LAYER_OPS, under the scope of the module that made it. An error in the net
+    comes after the layers that did run.
     """
     module = getattr(kind, net)
+    inputs = [_tensor(kind, x) for x in arrays]
     recorder = _Recorder(net)
     hooks = []
     for name, child in module.named_children():
@@ -42,11 +46,11 @@ def layers(kind, net: str, *arrays) -> dict[str, np.ndarray]:
         hooks.append(child.register_forward_hook(lambda *_: recorder.scopes.pop() and None))
     try:
         with torch.inference_mode(), recorder:
-            module(*(_tensor(kind, x) for x in arrays))
+            module(*inputs)
     finally:
         for hook in hooks:
             hook.remove()
-    return recorder.results
+        yield from recorder.results.items()
 
 
 class _Recorder(TorchFunctionMode):

@@ -1,0 +1,1 @@
+"""The subcommands, one file each; kindling/cli.py imports one only when it is called."""

@@ -1,0 +1,31 @@
+"""`kindling convert`: weights from any form to any other, read back before it says done."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("source", metavar="SRC", type=click.Path(path_type=Path))
+@click.argument("target", metavar="DST", type=click.Path(path_type=Path))
+@click.option("--force", is_flag=True, help="Overwrite DST if it is there already.")
+def convert(source, target, force):
+    """Carry the weights in SRC to DST, bit for bit, in the form DST's suffix asks for.
+
+    \b
+    .h5 .hdf5 .npz         neutral dumps: slim names, TF axis order
+    .safetensors .pth .pt  PyTorch names and axis order
+    NAME.ckpt              one TF checkpoint with everything
+    no suffix              a folder in the original's layout
+
+    SRC is any of these, whole or partial. Optimizer slots and steps are named and left behind.
+    """
+    from convert import convert_file
+
+    done = convert_file(source, target, force=force)
+    click.echo(f"{done.source} -> {done.target} ({done.form}): {', '.join(done.nets)}")
+    click.echo(f"{done.variables} variables, {done.parameters:,} parameters, read back bit-equal")
+    if done.left_behind:
+        shown = ", ".join(done.left_behind[:3]) + (", ..." if len(done.left_behind) > 3 else "")
+        click.echo(f"left behind: {len(done.left_behind)} of training ({shown})")
+    click.echo(f"weights sha256 {done.fingerprint}")

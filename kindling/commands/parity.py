@@ -1,0 +1,100 @@
+"""`kindling parity`: the same arrays through TensorFlow and PyTorch, every output and every layer compared."""
+
+import json
+import os
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from kindling.commands.backends import default_weights
+from kindling.errors import KindlingError
+from kindling.files import move_into_place, staging
+from kindling.frameworks import import_framework
+from kindling.images import load_images
+from kindling.report import print_parity
+
+LARGEST = 1024  # a side of a photo; float64 through the restoration net takes 10 kB a pixel
+
+
+def _sizes(ctx, parameter, values):
+    for value in values:
+        parts = value.split("x")
+        if len(parts) not in (2, 3) or not all(part.isdigit() and int(part) > 0 for part in parts):
+            raise click.BadParameter(f"{value}: expected HxW or NxHxW, such as 37x51 or 3x37x51.")
+    return values
+
+
+@click.command()
+@click.option("--weights", type=click.Path(path_type=Path), help="Of TensorFlow; any file `kindling convert` reads.")
+@click.option("--torch-weights", type=click.Path(path_type=Path), help="Of PyTorch, if from a file of their own.")
+@click.option("--image", "images", multiple=True, type=click.Path(path_type=Path), help="A photo to compare on, too.")
+@click.option("--size", "sizes", multiple=True, callback=_sizes, help="Random input of this size: HxW or NxHxW.")
+@click.option("--seed", default=0, show_default=True, help="Of the random input.")
+@click.option("--tolerance", type=click.FloatRange(0), help="Judge float32 by this absolute bar instead of by float64.")
+@click.option("--layers", is_flag=True, help="Show every layer, not the furthest of each net.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write every number there.")
+@click.option("--html", "html_file", type=click.Path(path_type=Path), help="Write the tables there.")
+def parity(weights, torch_weights, images, sizes, seed, tolerance, layers, json_file, html_file):
+    """Prove that the two frameworks compute the same, or name the first layer where they do not (exit code 1).
+
+    Both run in float64 too, where they must agree to 1e-10. In float32, PyTorch must be as close to that exact answer
+    as TensorFlow is, or within 1e-5. Without --size, sizes from 1x1 to 95x130 are tried, and a batch of three.
+    """
+    from convert.parity import SIZES, Case, compare, random_cases
+
+    cases = [Case(*_photo(image)) for image in images]
+    reference, port = _sides(weights or default_weights(), torch_weights)
+    cases += random_cases(sizes or SIZES, seed)
+    report = compare(reference, port, cases, tolerance)
+
+    with open(os.devnull, "w") as nowhere:
+        page = Console(record=True, file=nowhere, width=150)
+        for console in (Console(soft_wrap=True), page):
+            print_parity(report, reference.name, port.name, console, layers or console is page)
+    if json_file:
+        _write(json_file, json.dumps(report.as_dict(), indent=1, default=float))
+    if html_file:
+        _write(html_file, page.export_html())
+    return 0 if report.ok else 1
+
+
+def _sides(weights, torch_weights):
+    """TensorFlow with the weights, PyTorch with the same carried over by the naming rule (or with its own file)."""
+    import_framework("tensorflow", "kindling parity")
+    import_framework("torch", "kindling parity")
+    import convert
+    import kind_tf.arrays
+    import kind_torch.arrays
+    from convert.parity import Side
+
+    variables = convert.read(weights)
+    ported = convert.to_torch(convert.read(torch_weights) if torch_weights else variables)
+    nets = convert.nets_in(variables)
+    missing = [net for net in nets if not any(key.startswith(net + ".") for key in ported)]
+    if missing:
+        raise KindlingError(f"{torch_weights}: {', '.join(missing)} is not in it, but in {weights}")
+    ported = {key: array for key, array in ported.items() if key.split(".")[0] in nets}
+    sides = []
+    for name, package, state in (("TF", kind_tf, variables), ("torch", kind_torch, ported)):
+        kinds = [package.KinD(nets, dtype, source=str(weights)) for dtype in ("float32", "float64")]
+        for kind in kinds:
+            kind.assign(state)
+        sides.append(Side(name, *kinds, package.arrays))
+    return sides
+
+
+def _photo(path):
+    """(name, (1, h, w, 3)) of a photo; of a large one its bottom right corner, and the name says so."""
+    x = load_images(path)[None]
+    h, w = x.shape[1:3]
+    if max(h, w) <= LARGEST:
+        return path.name, x
+    x = x[:, -LARGEST:, -LARGEST:]
+    return f"{path.name}, corner of {h}x{w}", x
+
+
+def _write(path, text):
+    with staging(path.parent) as folder:
+        (folder / path.name).write_text(text, encoding="utf-8")
+        move_into_place(folder / path.name, path)
