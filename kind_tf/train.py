@@ -5,11 +5,16 @@ were before it. What is fed to it, in what order and for how long is kindling/tr
 [0, 1]. kind_torch/train.py is the same file in PyTorch.
 """
 
+from collections.abc import Mapping
+
+import numpy as np
 import tensorflow as tf
 
 from kind_tf import losses
+from kind_tf.kind import KinD
+from kindling.errors import KindlingError
 
-__all__ = ["Adam", "adjustment_step", "decomposition_step", "make_optimizer", "restoration_step"]
+__all__ = ["Adam", "Trainer", "adjustment_step", "decomposition_step", "make_optimizer", "restoration_step"]
 
 EPSILON = 1e-8
 
@@ -65,6 +70,56 @@ def restoration_step(net, optimizer, r, i, target):
     with tf.GradientTape() as tape:
         terms = losses.restoration_loss(net(r, i), target)
     return _descend(optimizer, terms, tape)
+
+
+STEPS = {
+    "DecomNet": decomposition_step,
+    "Illumination_adjust_net": adjustment_step,
+    "Restoration_net": restoration_step,
+}
+
+
+class Trainer:
+    """One net in training, between plain arrays: what kindling/training.py drives, in either framework.
+
+    net: "DecomNet", "Illumination_adjust_net" or "Restoration_net". Float32 in one process, as the original; for
+    bfloat16, a chosen device and several processes there is kind_torch.
+    """
+
+    is_main = True  # of several processes the one that writes and shows; here there is one
+
+    def __init__(self, net: str, precision: str = "float32", device: str = "auto"):
+        if (precision, device) != ("float32", "auto"):
+            raise KindlingError(
+                f"--backend tf trains in float32 on TensorFlow's own device, not in {precision} on {device}; "
+                "--backend torch does"
+            )
+        self.kind = KinD([net])
+        self.optimizer = make_optimizer(self.kind.by_name.values(), 1e-4)
+        function = getattr(self.kind, net)
+        self._step = tf.function(lambda *batch: STEPS[net](function, self.optimizer, *batch))
+
+    def step(self, batch: tuple[np.ndarray, ...], lr: float) -> dict[str, float]:
+        """One step on NHWC arrays, in the order of the step's arguments. Returns the loss terms before it."""
+        self.optimizer.lr.assign(lr)
+        terms = self._step(*(tf.constant(x) for x in batch))
+        return {name: float(term) for name, term in terms.items()}
+
+    def state(self) -> dict[str, dict[str, np.ndarray]]:
+        """Weights and Adam's two moments of each, under slim names and in TF axis order: `weights`, `m`, `v`."""
+        parts = {"weights": self.optimizer.params, "m": self.optimizer.m, "v": self.optimizer.v}
+        names = list(self.kind.by_name)
+        return {part: {n: x.numpy() for n, x in zip(names, xs, strict=True)} for part, xs in parts.items()}
+
+    def assign(self, state: Mapping[str, Mapping[str, np.ndarray]], steps: int) -> None:
+        """Go on from a `state()` that was `steps` steps into its training."""
+        parts = {"weights": self.optimizer.params, "m": self.optimizer.m, "v": self.optimizer.v}
+        for part, variables in parts.items():
+            for name, variable in zip(self.kind.by_name, variables, strict=True):
+                variable.assign(state[part][name])
+        # The powers are float32 products of as many factors, rounded after each, so they are multiplied out again.
+        for power, beta in ((self.optimizer.beta1_power, 0.9), (self.optimizer.beta2_power, 0.999)):
+            power.assign(np.multiply.accumulate(np.full(steps + 1, beta, np.float32))[-1])
 
 
 def _descend(optimizer, terms, tape):

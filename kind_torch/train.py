@@ -6,12 +6,15 @@ were before it. What is fed to it, in what order and for how long is kindling/tr
 """
 
 import math
+from collections.abc import Mapping
 
+import numpy as np
 import torch
 
 from kind_torch import losses
+from kind_torch.kind import KinD
 
-__all__ = ["Adam", "adjustment_step", "decomposition_step", "make_optimizer", "restoration_step"]
+__all__ = ["Adam", "Trainer", "adjustment_step", "decomposition_step", "make_optimizer", "restoration_step"]
 
 EPSILON = 1e-8
 
@@ -50,6 +53,104 @@ def adjustment_step(net, optimizer, i, ratio, target):
 def restoration_step(net, optimizer, r, i, target):
     """r, target: (n, 3, h, w); i: (n, 1, h, w). Returns the terms of `restoration_loss`."""
     return _descend(optimizer, losses.restoration_loss(net(r, i), target))
+
+
+STEPS = {
+    "DecomNet": decomposition_step,
+    "Illumination_adjust_net": adjustment_step,
+    "Restoration_net": restoration_step,
+}
+
+
+class Trainer:
+    """One net in training, between plain arrays: what kindling/training.py drives, in either framework.
+
+    net: "DecomNet", "Illumination_adjust_net" or "Restoration_net". precision: "float32", or "bfloat16" for the
+    arithmetic inside the net; weights, loss and optimizer stay float32. On a GPU, or on several processes of
+    `accelerate launch`, each of which is then given the whole batch and computes its share of it.
+    """
+
+    def __init__(self, net: str, precision: str = "float32", device: str = "auto"):
+        accelerate = import_accelerate()
+        mixed = {"float32": "no", "bfloat16": "bf16"}[precision]
+        self.accelerator = accelerate.Accelerator(mixed_precision=mixed, cpu=device == "cpu")
+        self.kind = KinD([net]).to(self.accelerator.device, memory_format=torch.channels_last)
+        optimizer = make_optimizer(self.kind.parameters(), 1e-4)
+        prepared, self.optimizer = self.accelerator.prepare(getattr(self.kind, net), optimizer)
+        self._net = _Shared(prepared, self.accelerator) if self.accelerator.num_processes > 1 else prepared
+        self._step = STEPS[net]
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this is the process, of possibly several, that writes and shows."""
+        return self.accelerator.is_main_process
+
+    def step(self, batch: tuple[np.ndarray, ...], lr: float) -> dict[str, float]:
+        """One step on NHWC arrays, in the order of the step's arguments. Returns the loss terms before it."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        terms = self._step(self._net, self.optimizer, *(self._tensor(x) for x in batch))
+        return dict(zip(terms, torch.stack(list(terms.values())).tolist(), strict=True))
+
+    def state(self) -> dict[str, dict[str, np.ndarray]]:
+        """Weights and Adam's two moments of each, under slim names and in TF axis order: `weights`, `m`, `v`."""
+        from convert import to_slim  # names of files are the converter's affair; steps do without it
+
+        moments = {"weights": {}, "m": {}, "v": {}}
+        for name, p in self.kind.named_parameters():
+            slots = self.optimizer.state.get(p) or {"exp_avg": torch.zeros_like(p), "exp_avg_sq": torch.zeros_like(p)}
+            tensors = zip(moments.values(), (p.detach(), slots["exp_avg"], slots["exp_avg_sq"]), strict=True)
+            for arrays, tensor in tensors:
+                arrays[name] = tensor.cpu().numpy().copy()
+        return {kind: to_slim(arrays) for kind, arrays in moments.items()}
+
+    def assign(self, state: Mapping[str, Mapping[str, np.ndarray]], steps: int) -> None:
+        """Go on from a `state()` that was `steps` steps into its training."""
+        from convert import to_torch
+
+        weights, m, v = (to_torch(state[part]) for part in ("weights", "m", "v"))
+        with torch.no_grad():
+            for name, p in self.kind.named_parameters():
+                p.copy_(torch.from_numpy(weights[name]))
+                self.optimizer.state[p] = {
+                    "step": torch.tensor(float(steps), device=p.device),
+                    "exp_avg": torch.empty_like(p).copy_(torch.from_numpy(m[name])),
+                    "exp_avg_sq": torch.empty_like(p).copy_(torch.from_numpy(v[name])),
+                }
+
+    def _tensor(self, array):
+        """NHWC array -> NCHW tensor on the device, in the channels-last order that it then is in memory already."""
+        return torch.from_numpy(array).permute(0, 3, 1, 2).to(self.accelerator.device)
+
+
+class _Shared:
+    """A net over several processes: each runs its share of the batch, and all see the whole result.
+
+    So the loss, whose minimum and maximum are of the whole batch, is the one a single process would have had.
+    """
+
+    def __init__(self, net, accelerator):
+        self.net, self.accelerator = net, accelerator
+
+    def __call__(self, *inputs):
+        processes, own = self.accelerator.num_processes, self.accelerator.process_index
+        outputs = self.net(*(x.chunk(processes)[own] for x in inputs))
+        single = torch.is_tensor(outputs)
+        whole = tuple(self._whole(out, processes, own) for out in ((outputs,) if single else outputs))
+        return whole[0] if single else whole
+
+    def _whole(self, out, processes, own):
+        """The results of all processes, one after the other; only our own is differentiable."""
+        parts = list(self.accelerator.gather(out.detach().contiguous()).chunk(processes))
+        # The processes' gradients, each of its own share, are averaged later; what is wanted is their sum.
+        parts[own] = parts[own] + (out - out.detach()) * processes
+        return torch.cat(parts)
+
+
+def import_accelerate():
+    from kindling.frameworks import import_framework
+
+    return import_framework("accelerate", "training with PyTorch")
 
 
 def _descend(optimizer, terms):

@@ -10,11 +10,16 @@ from types import ModuleType
 
 from kindling.errors import KindlingError
 
-EXTRAS = {"tensorflow": ("TensorFlow", "tf"), "torch": ("PyTorch", "torch")}
+EXTRAS = {
+    "tensorflow": ("TensorFlow", "tf"),
+    "torch": ("PyTorch", "torch"),
+    "accelerate": ("Hugging Face accelerate", "train"),
+    "tensorboard": ("TensorBoard", "train"),
+}
 
 
 def import_framework(name: str, purpose: str) -> ModuleType:
-    """The module `tensorflow` or `torch`; if it is not installed, a KindlingError saying what `purpose` needs it."""
+    """The module `name`, one of EXTRAS; if it is not installed, a KindlingError saying what `purpose` needs."""
     called, extra = EXTRAS[name]
     try:
         with _stderr_held_back():
