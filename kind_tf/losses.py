@@ -30,10 +30,11 @@ DECOMPOSITION_WEIGHTS = {
 }
 
 
-def decomposition_loss(R_low, L_low, R_high, L_high, low, high):
+def decomposition_loss(R_low, L_low, R_high, L_high, low, high, equal_r=DECOMPOSITION_WEIGHTS["equal_r"]):
     """How far two photos of one scene, dark and bright, are from one reflectance under two smooth lights (3.1).
 
-    R_low, R_high, low, high: (n, h, w, 3); L_low, L_high: (n, h, w, 1). Returns six terms and `total`.
+    R_low, R_high, low, high: (n, h, w, 3); L_low, L_high: (n, h, w, 1).
+    equal_r: the weight of that term, 0.01 in the original. Returns six terms and `total`.
     """
     for name, image in {"R_low": R_low, "R_high": R_high, "low": low, "high": high}.items():
         check_input(name, image.shape, 3, "NHWC")
@@ -50,7 +51,8 @@ def decomposition_loss(R_low, L_low, R_high, L_high, low, high):
         "mutual_i_input_high": _mutual_input(high_x, high_y, high),
         "mutual_i_input_low": _mutual_input(low_x, low_y, low),
     }
-    return terms | {"total": sum(weight * terms[name] for name, weight in DECOMPOSITION_WEIGHTS.items())}
+    weights = DECOMPOSITION_WEIGHTS | {"equal_r": equal_r}
+    return terms | {"total": sum(weight * terms[name] for name, weight in weights.items())}
 
 
 def adjustment_loss(out, target):

@@ -49,12 +49,18 @@ def make_optimizer(params, lr):
     return Adam(params, lr)
 
 
-def decomposition_step(net, optimizer, low, high):
-    """low, high: (n, h, w, 3), one scene dark and bright. Returns the terms of `decomposition_loss`."""
+def decomposition_step(net, optimizer, low, high, cell=None, **options):
+    """low, high: (n, h, w, 3), one scene dark and bright. Returns the terms of `decomposition_loss`.
+
+    cell: take the loss in squares of this many pixels, by which h and w divide, each with its own zeros beyond its
+    border. So patches larger than the original's 48 do not make L = 1, R = image cheap (docs/training.md).
+    options: of the loss.
+    """
     with tf.GradientTape() as tape:
         R_low, L_low = net(low)
         R_high, L_high = net(high)
-        terms = losses.decomposition_loss(R_low, L_low, R_high, L_high, low, high)
+        images = (R_low, L_low, R_high, L_high, low, high)
+        terms = losses.decomposition_loss(*(_cells(x, cell) for x in images), **options)
     return _descend(optimizer, terms, tape)
 
 
@@ -83,12 +89,12 @@ class Trainer:
     """One net in training, between plain arrays: what kindling/training.py drives, in either framework.
 
     net: "DecomNet", "Illumination_adjust_net" or "Restoration_net". Float32 in one process, as the original; for
-    bfloat16, a chosen device and several processes there is kind_torch.
+    bfloat16, a chosen device and several processes there is kind_torch. options: of the net's step.
     """
 
     is_main = True  # of several processes the one that writes and shows; here there is one
 
-    def __init__(self, net: str, precision: str = "float32", device: str = "auto"):
+    def __init__(self, net: str, precision: str = "float32", device: str = "auto", **options):
         if (precision, device) != ("float32", "auto"):
             raise KindlingError(
                 f"--backend tf trains in float32 on TensorFlow's own device, not in {precision} on {device}; "
@@ -97,7 +103,11 @@ class Trainer:
         self.kind = KinD([net])
         self.optimizer = make_optimizer(self.kind.by_name.values(), 1e-4)
         function = getattr(self.kind, net)
-        self._step = tf.function(lambda *batch: STEPS[net](function, self.optimizer, *batch))
+        self._step = tf.function(lambda *batch: STEPS[net](function, self.optimizer, *batch, **options))
+
+    def agree(self, flag: bool) -> bool:
+        """Whether any process says so; here there is one."""
+        return flag
 
     def step(self, batch: tuple[np.ndarray, ...], lr: float) -> dict[str, float]:
         """One step on NHWC arrays, in the order of the step's arguments. Returns the loss terms before it."""
@@ -120,6 +130,15 @@ class Trainer:
         # The powers are float32 products of as many factors, rounded after each, so they are multiplied out again.
         for power, beta in ((self.optimizer.beta1_power, 0.9), (self.optimizer.beta2_power, 0.999)):
             power.assign(np.multiply.accumulate(np.full(steps + 1, beta, np.float32))[-1])
+
+
+def _cells(x, size):
+    """(n, h, w, c) -> (n h/size w/size, size, size, c)"""
+    if not size:
+        return x
+    n, h, w, c = x.shape
+    x = tf.reshape(x, [n, h // size, size, w // size, size, c])
+    return tf.reshape(tf.transpose(x, [0, 1, 3, 2, 4, 5]), [-1, size, size, c])
 
 
 def _descend(optimizer, terms, tape):

@@ -7,6 +7,7 @@ were before it. What is fed to it, in what order and for how long is kindling/tr
 
 import math
 from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 import torch
@@ -38,11 +39,17 @@ def make_optimizer(params, lr):
     return Adam(params, lr=lr, betas=(0.9, 0.999), eps=EPSILON, fused=True)
 
 
-def decomposition_step(net, optimizer, low, high):
-    """low, high: (n, 3, h, w), one scene dark and bright. Returns the terms of `decomposition_loss`."""
+def decomposition_step(net, optimizer, low, high, cell=None, **options):
+    """low, high: (n, 3, h, w), one scene dark and bright. Returns the terms of `decomposition_loss`.
+
+    cell: take the loss in squares of this many pixels, by which h and w divide, each with its own zeros beyond its
+    border. So patches larger than the original's 48 do not make L = 1, R = image cheap (docs/training.md).
+    options: of the loss.
+    """
     R_low, L_low = net(low)
     R_high, L_high = net(high)
-    return _descend(optimizer, losses.decomposition_loss(R_low, L_low, R_high, L_high, low, high))
+    images = (R_low, L_low, R_high, L_high, low, high)
+    return _descend(optimizer, losses.decomposition_loss(*(_cells(x, cell) for x in images), **options))
 
 
 def adjustment_step(net, optimizer, i, ratio, target):
@@ -67,10 +74,10 @@ class Trainer:
 
     net: "DecomNet", "Illumination_adjust_net" or "Restoration_net". precision: "float32", or "bfloat16" for the
     arithmetic inside the net; weights, loss and optimizer stay float32. On a GPU, or on several processes of
-    `accelerate launch`, each of which is then given the whole batch and computes its share of it.
+    `accelerate launch`, each of which is then given the whole batch and computes its share. options: of the net's step.
     """
 
-    def __init__(self, net: str, precision: str = "float32", device: str = "auto"):
+    def __init__(self, net: str, precision: str = "float32", device: str = "auto", **options):
         accelerate = import_accelerate()
         mixed = {"float32": "no", "bfloat16": "bf16"}[precision]
         self.accelerator = accelerate.Accelerator(mixed_precision=mixed, cpu=device == "cpu")
@@ -78,12 +85,18 @@ class Trainer:
         optimizer = make_optimizer(self.kind.parameters(), 1e-4)
         prepared, self.optimizer = self.accelerator.prepare(getattr(self.kind, net), optimizer)
         self._net = _Shared(prepared, self.accelerator) if self.accelerator.num_processes > 1 else prepared
-        self._step = STEPS[net]
+        self._step = partial(STEPS[net], **options)
 
     @property
     def is_main(self) -> bool:
         """Whether this is the process, of possibly several, that writes and shows."""
         return self.accelerator.is_main_process
+
+    def agree(self, flag: bool) -> bool:
+        """Whether any process says so; each must ask, and all are told the same."""
+        if self.accelerator.num_processes == 1:
+            return flag
+        return bool(self.accelerator.gather(torch.tensor([flag], device=self.accelerator.device)).any())
 
     def step(self, batch: tuple[np.ndarray, ...], lr: float) -> dict[str, float]:
         """One step on NHWC arrays, in the order of the step's arguments. Returns the loss terms before it."""
@@ -151,6 +164,15 @@ def import_accelerate():
     from kindling.frameworks import import_framework
 
     return import_framework("accelerate", "training with PyTorch")
+
+
+def _cells(x, size):
+    """(n, c, h, w) -> (n h/size w/size, c, size, size)"""
+    if not size:
+        return x
+    n, c, h, w = x.shape
+    x = x.reshape(n, c, h // size, size, w // size, size)
+    return x.permute(0, 2, 4, 1, 3, 5).reshape(-1, c, size, size)
 
 
 def _descend(optimizer, terms):

@@ -61,6 +61,8 @@ class Plan:
     noise: Noise = field(default_factory=Noise)
     backend: str = "torch"
     precision: str = "float32"
+    cell: int | None = None  # decomposition: squares in which the loss is taken
+    equal_r: float = 0.01  # decomposition: the weight of that term
 
     @property
     def steps_per_epoch(self) -> int:
@@ -78,5 +80,6 @@ class Plan:
 
     @property
     def identity(self) -> dict:
-        held = {"task": self.task, "data": self.data, "precision": self.precision}
+        held = {"task": self.task, "data": self.data, "precision": self.precision, "cell": self.cell}
+        held["equal_r"] = self.equal_r
         return held | asdict(self.sampling) | {"shot": self.noise.shot, "read": self.noise.read}

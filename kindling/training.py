@@ -7,7 +7,6 @@ very weights of one that was never stopped.
 """
 
 import contextlib
-import csv
 import json
 import signal
 import time
@@ -22,7 +21,7 @@ from kindling.errors import KindlingError
 from kindling.files import move_into_place, staging
 from kindling.recipes import Plan
 
-__all__ = ["Log", "Progress", "initial_weights", "load_state", "save_state", "stoppable", "train"]
+__all__ = ["Progress", "initial_weights", "load_state", "save_state", "stoppable", "train"]
 
 STATE = "resume.npz"
 PARTS = ("weights", "m", "v")
@@ -53,7 +52,7 @@ def train(
     end, whatever ends it; a loss that is not finite ends it with a KindlingError and saves nothing.
     """
     saved, last, step = start, time.monotonic(), start
-    while step < plan.steps and not stopped():
+    while step < plan.steps and not trainer.agree(stopped()):
         lr = plan.lr_at(step)
         terms = trainer.step(batch(step), lr)
         if not np.isfinite(terms["total"]):
@@ -63,10 +62,10 @@ def train(
             )
         step += 1
         seen(Progress(step, lr, terms))
-        if time.monotonic() - last >= minutes * 60:
+        if time.monotonic() - last >= minutes * 60 and step < plan.steps:
             save(step)
             saved, last = step, time.monotonic()
-    if saved < step or step == 0:
+    if saved < step:
         save(step)
     return step
 
@@ -115,36 +114,6 @@ def load_state(folder: Path, plan: Plan) -> tuple[dict[str, dict[str, np.ndarray
     if changed:
         raise KindlingError.of(str(path), changed, "give the settings it was started with, or another --out")
     return state, about["step"]
-
-
-class Log:
-    """folder/losses.csv: one row every `every` steps, each the mean of the terms since the row before."""
-
-    def __init__(self, folder: Path, every: int, start: int):
-        self.path, self.every, self.sums, self.count = folder / "losses.csv", every, {}, 0
-        rows = []
-        if start and self.path.is_file():  # rows of steps that were lost with a kill are dropped
-            with self.path.open(newline="") as file:
-                rows = [row for row in csv.reader(file) if not row[0].isdigit() or int(row[0]) <= start]
-        folder.mkdir(parents=True, exist_ok=True)
-        with self.path.open("w", newline="") as file:
-            csv.writer(file).writerows(rows)
-        self.empty = not rows
-
-    def __call__(self, progress: Progress) -> dict[str, float] | None:
-        """Count a step in; the means, if a row was written with it."""
-        self.sums = {name: self.sums.get(name, 0.0) + value for name, value in progress.terms.items()}
-        self.count += 1
-        if progress.step % self.every:
-            return None
-        means = {name: total / self.count for name, total in self.sums.items()}
-        with self.path.open("a", newline="") as file:
-            writer = csv.writer(file)
-            if self.empty:
-                writer.writerow(["step", "lr", *means])
-            writer.writerow([progress.step, f"{progress.lr:g}", *(f"{value:.6g}" for value in means.values())])
-        self.sums, self.count, self.empty = {}, 0, False
-        return means
 
 
 @contextlib.contextmanager

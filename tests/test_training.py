@@ -11,10 +11,10 @@ import time
 import numpy as np
 import pytest
 from PIL import Image
-from training_goldens import BACKENDS, TASKS, seeded, seeded_weights
+from training_goldens import BACKENDS, TASKS, seeded_weights
 
 import convert
-from kindling import KindlingError, cli, data, training
+from kindling import KindlingError, cli, data, training, watching
 from kindling.recipes import RECIPES, Plan
 
 FOLDERS = {task: RECIPES[task].folder for task in TASKS}
@@ -186,7 +186,7 @@ def test_a_loss_that_is_not_finite_stops_the_training():
             return {"total": float("nan")}
 
     saved = []
-    with pytest.raises(KindlingError, match="the loss is nan at step 1; .* smaller --lr"):
+    with pytest.raises(KindlingError, match=r"the loss is nan at step 1; .* smaller --lr"):
         training.train(plan(), Diverging(), lambda step: (), 0, print, saved.append, 10, lambda: False)
     assert saved == []
 
@@ -214,10 +214,10 @@ def test_first_weights_are_glorot_uniform():
 
 
 def test_losses_csv_averages_and_forgets_lost_steps(tmp_path):
-    log = training.Log(tmp_path, 2, 0)
+    log = watching.Log(tmp_path, 2, 0)
     for step in range(1, 7):
         log(training.Progress(step, 1e-4, {"total": float(step)}))
-    again = training.Log(tmp_path, 2, 3)  # resumed from step 3: the rows of 4 and 6 are of lost steps
+    again = watching.Log(tmp_path, 2, 3)  # resumed from step 3: the rows of 4 and 6 are of lost steps
     for step in (4, 5, 6):
         again(training.Progress(step, 1e-4, {"total": 9.0}))
     with (tmp_path / "losses.csv").open(newline="") as file:

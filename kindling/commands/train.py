@@ -1,6 +1,9 @@
 """`kindling train`: each net of KinD from pairs of photos, with the original's recipe unless told otherwise."""
 
+import contextlib
 import hashlib
+import importlib
+from functools import partial
 from pathlib import Path
 
 import click
@@ -9,10 +12,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from kindling import data, training
+from kindling import collapse, data, tasks, training
+from kindling.board import Board
 from kindling.errors import KindlingError
 from kindling.frameworks import import_framework
 from kindling.recipes import RECIPES, Plan
+from kindling.watching import Log, Watch
 
 
 class _Decay(click.ParamType):
@@ -47,6 +52,9 @@ class _Decay(click.ParamType):
     "--shot", type=click.FloatRange(0), default=0.0, help="Restoration: shot noise on low/, variance at white."
 )
 @click.option("--read", type=click.FloatRange(0), default=0.0, help="Restoration: read noise on low/, deviation.")
+@click.option("--cell", type=click.IntRange(2), help="Decomposition: take the loss in squares of so many pixels.")
+@click.option("--equal-r", type=click.FloatRange(0), default=0.01, show_default=True, help="Decomposition: its weight.")
+@click.option("--start", type=click.Path(path_type=Path), help="Weights to start from, instead of random ones.")
 @click.option("--precision", type=click.Choice(["float32", "bfloat16"]), default="float32", show_default=True)
 @click.option("--device", type=click.Choice(["auto", "cpu"]), default="auto", show_default=True)
 @click.option("--resume", is_flag=True, help="Go on with the training in OUT, to the same weights as if never stopped.")
@@ -54,7 +62,7 @@ class _Decay(click.ParamType):
 @click.option(
     "--every", type=click.IntRange(1), default=100, show_default=True, help="Steps between rows of losses.csv."
 )
-def train(task, folder, out, decom, backend, resume, minutes, every, device, **settings):
+def train(task, folder, out, decom, backend, start, resume, minutes, every, device, **settings):
     """Train DecomNet (decomposition), then Illumination_adjust_net (adjustment) and Restoration_net (restoration).
 
     The last two look at the photos through the first, which stays as it is. Stop with Ctrl-C at any time.
@@ -62,76 +70,126 @@ def train(task, folder, out, decom, backend, resume, minutes, every, device, **s
     recipe = RECIPES[task]
     settings = {k: v if v not in (None, ()) else getattr(recipe, k, v) for k, v in settings.items()}
     target = out / recipe.folder
-    if (target / training.STATE).exists() and not resume:
-        raise KindlingError(f"{target}: holds a training already; --resume goes on with it, another --out starts anew")
+    _refuse(task, target, resume, settings)
     console = Console(stderr=True)
     pairs = data.load_pairs(data.find_pairs(folder), settings["patch"])
-    trainer = _trainer(backend, recipe.net, settings["precision"], device)
-    digest = hashlib.sha256()
-    for pair in pairs:
-        for photo in pair:
-            digest.update(photo.pixels.tobytes())
-    decompose = None
+    options = {"cell": settings["cell"], "equal_r": settings["equal_r"]} if task == "decomposition" else {}
+    trainer = _trainer(backend, recipe.net, settings["precision"], device, **options)
+    fingerprint, decompose = _fingerprint(pairs), None
     if task != "decomposition":
-        decompose, fingerprint = _frozen(decom or out / RECIPES["decomposition"].folder, trainer, backend)
-        digest.update(fingerprint.encode())
-    sampling = data.Sampling(
-        settings["batch"], settings["patch"], settings["seed"], recipe.shuffle, recipe.modes, settings["images"]
-    )
-    noise = data.Noise(settings["shot"], settings["read"])
-    plan = Plan(
-        task, sampling, len(pairs), digest.hexdigest(), settings["epochs"], settings["lr"], settings["decay"], noise,
-        backend, settings["precision"],
-    )  # fmt: skip
-    if resume:
-        state, start = training.load_state(target, plan)
-    else:
-        shapes = {name: array.shape for name, array in trainer.state()["weights"].items()}
-        weights = training.initial_weights(shapes, sampling.seed)
-        zeros = {name: np.zeros_like(array) for name, array in weights.items()}
-        state, start = {"weights": weights, "m": zeros, "v": zeros}, 0
-    trainer.assign(state, start)
-    batch = _batches(task, pairs, decompose, plan)
+        decompose, weights = _frozen(decom or out / RECIPES["decomposition"].folder, backend)
+        fingerprint += weights
+    plan = _plan(task, backend, recipe, settings, len(pairs), fingerprint)
+    state, begun = training.load_state(target, plan) if resume else (_fresh(trainer, plan.sampling.seed, start), 0)
+    trainer.assign(state, begun)
+    batch = tasks.batches(plan, pairs, decompose)
+    run = partial(importlib.import_module(f"kind_{backend}.arrays").run, trainer.kind)
+    pictures = tasks.pictures(plan, pairs, decompose, run)
 
-    def save(step):
-        if trainer.is_main:
-            state = trainer.state()
-            training.save_state(target, state, plan, step)
-            _export(out, state["weights"], plan, step)
+    def warn(sentence):
+        console.print(f"kindling: warning: {sentence}", style="yellow", markup=False, highlight=False, soft_wrap=True)
 
-    log = training.Log(target, every, start)
     columns = (
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
         TextColumn("{task.fields[terms]}"),
     )  # fmt: skip
-    with training.stoppable() as stopped, Bar(*columns, console=console, disable=not console.is_terminal) as bar:
-        shown = bar.add_task(task, total=plan.steps, completed=start, terms="")
+    with contextlib.ExitStack() as stack:
+        seen, save = (lambda progress: None), (lambda step: None)
+        if trainer.is_main:
+            bar = stack.enter_context(Bar(*columns, console=console, disable=not console.is_terminal))
+            shown = bar.add_task(task, total=plan.steps, completed=begun, terms="")
 
-        def seen(progress):
-            means = log(progress)
-            bar.update(shown, completed=progress.step)
-            if means:
-                bar.update(shown, terms=" ".join(f"{name} {value:.4f}" for name, value in means.items()))
+            def show(progress, means):
+                terms = {"terms": " ".join(f"{k} {v:.4f}" for k, v in means.items())} if means else {}
+                bar.update(shown, completed=progress.step, **terms)
 
-        done = training.train(plan, trainer, batch, start, seen, save, minutes, stopped)
-    click.echo(f"{recipe.net}: {done} of {plan.steps} steps done, weights in {target}")
-    return 0 if done == plan.steps else 130
+            board = stack.enter_context(Board(target / "board", begun))
+            seen = Watch(Log(target, every, begun), board, pictures, show, warn)
+
+            def save(step):
+                state = trainer.state()
+                training.save_state(target, state, plan, step)
+                _export(out, state["weights"], plan, step)
+                seen.draw(step)
+
+            if task == "decomposition":
+                _warn_of_collapse(batch, plan, warn)
+        stopped = stack.enter_context(training.stoppable())
+        done = training.train(plan, trainer, batch, begun, seen, save, minutes, stopped)
+    if trainer.is_main:
+        click.echo(f"{recipe.net}: {done} of {plan.steps} steps done, weights in {target}")
+    return 0 if done >= plan.steps else 130
 
 
-def _trainer(backend, net, precision, device):
+def _refuse(task, target, resume, settings):
+    """What can be seen to be wrong before anything is read."""
+    if (target / training.STATE).exists() and not resume:
+        raise KindlingError(f"{target}: holds a training already; --resume goes on with it, another --out starts anew")
+    if task != "decomposition" and (settings["cell"] or settings["equal_r"] != 0.01):
+        raise KindlingError(f"--cell and --equal-r are for decomposition, not for {task}")
+    if settings["cell"] and settings["patch"] % settings["cell"]:
+        raise KindlingError(f"--patch {settings['patch']} cannot be cut into squares of --cell {settings['cell']}")
+    if task != "restoration" and (settings["shot"] or settings["read"]):
+        raise KindlingError(f"--shot and --read are for restoration, not for {task}")
+    if task == "restoration" and settings["patch"] < 16:
+        raise KindlingError(f"--patch {settings['patch']} is too small for SSIM's window of 11 pixels; 16 or more")
+
+
+def _plan(task, backend, recipe, settings, pairs, fingerprint):
+    sampling = data.Sampling(
+        settings["batch"], settings["patch"], settings["seed"], recipe.shuffle, recipe.modes, settings["images"]
+    )
+    return Plan(
+        task, sampling, pairs, fingerprint, settings["epochs"], settings["lr"], settings["decay"],
+        data.Noise(settings["shot"], settings["read"]), backend, settings["precision"],
+        settings["cell"], settings["equal_r"],
+    )  # fmt: skip
+
+
+def _fresh(trainer, seed, start):
+    """A state at step 0, with random weights or those in `start`."""
+    weights = training.initial_weights({k: array.shape for k, array in trainer.state()["weights"].items()}, seed)
+    if start:
+        import convert
+
+        held = convert.read(start)
+        if missing := [name for name in weights if name not in held]:
+            raise KindlingError(
+                f"{start}: holds {', '.join(convert.nets_in(held))}, and not {missing[0].split('/')[0]}"
+            )
+        weights = {name: held[name] for name in weights}
+    zeros = {name: np.zeros_like(array) for name, array in weights.items()}
+    return {"weights": weights, "m": zeros, "v": zeros}
+
+
+def _fingerprint(pairs):
+    """Of every pixel, so that a training only goes on with the photos it began with."""
+    digest = hashlib.sha256()
+    for pair in pairs:
+        for photo in pair:
+            digest.update(repr(photo.pixels.shape).encode() + photo.pixels.tobytes())
+    return digest.hexdigest()
+
+
+def _warn_of_collapse(batch, plan, warn):
+    cost = np.mean([collapse.degenerate_loss(*batch(step), plan.cell) for step in range(8)])
+    said = collapse.warning_before(cost, plan.sampling.batch, plan.sampling.patch)
+    if said:
+        warn(said)
+
+
+def _trainer(backend, net, precision, device, **options):
     if backend == "tf":
         import_framework("tensorflow", "--backend tf")
         from kind_tf.train import Trainer
     else:
         import_framework("torch", "--backend torch")
         from kind_torch.train import Trainer
-    return Trainer(net, precision, device)
+    return Trainer(net, precision, device, **options)
 
 
-def _frozen(path, trainer, backend):
+def _frozen(path, backend):
     """decompose (n, h, w, 3) -> R, L with the trained DecomNet at `path`, and the fingerprint of its weights."""
-    import importlib
-
     import convert
     from kindling.commands.backends import open_backend
 
@@ -141,19 +199,7 @@ def _frozen(path, trainer, backend):
         )
     opened = open_backend(backend, path)
     fingerprint = convert.fingerprint(convert.read(path))
-    run = importlib.import_module(f"kind_{backend}.arrays").run
-    return (lambda x: run(opened.kind, "decompose", x)), fingerprint
-
-
-def _batches(task, pairs, decompose, plan):
-    """step -> its batch; what the frozen DecomNet makes of the photos is computed once, here."""
-    if task == "decomposition":
-        return lambda step: data.decomposition_batch(pairs, plan.sampling, step)
-    if task == "adjustment":
-        lights = [tuple(decompose(photo.cut()[np.newaxis])[1][0] for photo in pair) for pair in pairs]
-        return lambda step: data.adjustment_batch(lights, plan.sampling, step)
-    targets = [decompose(high.cut()[np.newaxis])[0][0] for _, high in pairs]
-    return lambda step: data.restoration_batch(pairs, targets, decompose, plan.noise, plan.sampling, step)
+    return (lambda x: opened.run(opened.kind, "decompose", x)), fingerprint
 
 
 def _export(out, weights, plan, step):
