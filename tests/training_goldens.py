@@ -26,6 +26,7 @@ FEEDS = {
     "adjustment": ("input_low_i", "input_low_i_ratio", "input_high_i"),
     "restoration": ("input_low_r", "input_low_i", "input_high_r"),
 }
+LR = 1e-4  # of the goldens
 BACKENDS = [pytest.param("tf", marks=pytest.mark.tf), pytest.param("torch", marks=pytest.mark.torch)]
 
 
@@ -62,44 +63,44 @@ def feed(task: str, golden: dict) -> list[np.ndarray]:
     return [golden[f"feed/{name}"] for name in FEEDS[task]]
 
 
-def run(backend: str, task: str, weights: dict, batch: list, steps: int = 1, dtype: str = "float32", lr: float = 1e-4):
+def run(backend: str, task: str, weights: dict, batch: list, steps: int = 1, dtype: str = "float32", **options):
     """`steps` steps on one batch: the list of each step's terms, the first step's gradients, the weights afterwards.
 
-    batch: NHWC arrays. Everything that comes back is numpy, under slim names, in TF axis order.
+    batch: NHWC arrays; options: of the step. Everything that comes back is numpy, under slim names, in TF axis order.
     """
-    return {"tf": _run_tf, "torch": _run_torch}[backend](task, weights, batch, steps, dtype, lr)
+    return {"tf": _run_tf, "torch": _run_torch}[backend](task, weights, batch, steps, dtype, options)
 
 
-def _run_tf(task, weights, batch, steps, dtype, lr):
+def _run_tf(task, weights, batch, steps, dtype, options):
     import tensorflow as tf
 
     from kind_tf import KinD, train
 
     kind = KinD([TASKS[task]], dtype)
     kind.assign(weights)
-    optimizer = train.make_optimizer(kind.by_name.values(), lr)
+    optimizer = train.make_optimizer(kind.by_name.values(), LR)
     seen = []
     apply = optimizer.step
     optimizer.step = lambda gradients: (seen.append([g.numpy() for g in gradients]), apply(gradients))
     net, batch = getattr(kind, TASKS[task]), [tf.constant(x, kind.dtype) for x in batch]
-    terms = [getattr(train, f"{task}_step")(net, optimizer, *batch) for _ in range(steps)]
+    terms = [getattr(train, f"{task}_step")(net, optimizer, *batch, **options) for _ in range(steps)]
     gradients = dict(zip(kind.by_name, seen[0], strict=True))
     return [{name: float(term) for name, term in t.items()} for t in terms], gradients, kind.state()
 
 
-def _run_torch(task, weights, batch, steps, dtype, lr):
+def _run_torch(task, weights, batch, steps, dtype, options):
     import torch
 
     from kind_torch import KinD, train
 
     kind = KinD([TASKS[task]], dtype)
     kind.assign(convert.to_torch(weights))
-    optimizer = train.make_optimizer(kind.parameters(), lr)
+    optimizer = train.make_optimizer(kind.parameters(), LR)
     net = getattr(kind, TASKS[task])
     batch = [torch.tensor(x.transpose(0, 3, 1, 2)).to(getattr(torch, dtype)) for x in batch]
     terms, gradients = [], {}
     for _ in range(steps):
-        terms.append(getattr(train, f"{task}_step")(net, optimizer, *batch))
+        terms.append(getattr(train, f"{task}_step")(net, optimizer, *batch, **options))
         gradients = gradients or {name: p.grad.numpy().copy() for name, p in kind.named_parameters()}
     terms = [{name: term.item() for name, term in t.items()} for t in terms]
     return terms, convert.to_slim(gradients), convert.to_slim(kind.state())
