@@ -92,7 +92,7 @@ def _problems_with_array(name, array):
         yield f"{name} is {array.dtype}, expected float32"
     elif not np.isfinite(array).all():
         bad = int((~np.isfinite(array)).sum())
-        yield f"{name} holds {bad} values that are NaN or infinite"
+        yield f"{name} holds {bad} value{'s that are' if bad > 1 else ' that is'} NaN or infinite"
 
 
 def _no_kind(variables):

@@ -8,8 +8,9 @@ some retrained weights put TensorFlow itself 5e-5 from the exact answer, and a r
 Nothing here knows a framework: a side is two loaded models and the module that runs them on arrays.
 """
 
+import math
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from types import ModuleType
 
 import numpy as np
@@ -61,7 +62,7 @@ class Row:
     mean: float  # the same, mean
     double: float  # port float64 from reference float64, max
     ok: bool
-    note: str = ""  # why it could not be compared
+    note: str = ""  # why it could not be compared, or what else to know of a row that is over
 
 
 @dataclass(frozen=True)
@@ -87,10 +88,10 @@ class Report:
         return list(first.values())
 
     def as_dict(self) -> dict:
-        """For JSON: the verdict, the bars it was judged by, every row."""
+        """For JSON: the verdict, the bars it was judged by, every row; null where a figure is infinite."""
         bars = {"tolerance": self.tolerance} if self.tolerance is not None else {}
         bars |= {"same_function": SAME_FUNCTION, "close_enough": CLOSE_ENOUGH} if not bars else {}
-        rows = {"outputs": [asdict(row) for row in self.outputs], "layers": [asdict(row) for row in self.layers]}
+        rows = {"outputs": [_plain(row) for row in self.outputs], "layers": [_plain(row) for row in self.layers]}
         return {"ok": self.ok, "bars": bars, "skipped": self.skipped, **rows}
 
 
@@ -185,7 +186,7 @@ def _layer_rows(case, reference, port, net, inputs, options, tolerance):
 def _row(case, what, results, tolerance, relative):
     notes = [r for r in results if isinstance(r, str)]
     if notes:
-        return Row(case, what, *[float("inf")] * 5, ok=False, note=notes[0])
+        return Row(case, what, *[math.inf] * 5, ok=False, note=notes[0])
     exact, reference, exact_port, port = results
     scale = magnitude(exact) if relative else 1.0
     row = Row(
@@ -197,9 +198,17 @@ def _row(case, what, results, tolerance, relative):
         mean_distance(port, reference) / scale,
         distance(exact_port, exact) / scale,
         ok=True,
-        note="" if port.shape == reference.shape else f"shape {port.shape}, expected {reference.shape}",
     )
-    return row if _passes(row, tolerance) else Row(**{**asdict(row), "ok": False})
+    return row if _passes(row, tolerance) else replace(row, ok=False, note=_why(row, port, reference, tolerance))
+
+
+def _why(row, port, reference, tolerance):
+    """What the numbers of a row that is over do not say by themselves."""
+    if port.shape != reference.shape:
+        return f"shape {port.shape}, expected {reference.shape}"
+    if tolerance is None and row.double <= SAME_FUNCTION:
+        return f"the same function, its rounding {row.port_error:.1e} where {row.reference_error:.1e} was reached"
+    return ""
 
 
 def _passes(row: Row, tolerance: float | None) -> bool:
@@ -211,6 +220,10 @@ def _passes(row: Row, tolerance: float | None) -> bool:
 def _corner(x: np.ndarray, side: int = 255) -> np.ndarray:
     """The bottom right corner, where padding goes wrong first, at an odd size: all layers of a photo fill memory."""
     return x[:, -side:, -side:]
+
+
+def _plain(row: Row) -> dict:
+    return {key: None if value == math.inf else value for key, value in asdict(row).items()}
 
 
 def _said(error: Exception) -> str:

@@ -46,6 +46,9 @@ class KinD(tf.Module):
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", ".layer.apply. is deprecated")  # tf_slim's habit, not the caller's
                 self.nets[net] = tf.compat.v1.wrap_function(function, signature, name=net)
+        # Slim name (`DecomNet/g_conv1_1/weights`) -> variable, in the order the original creates them.
+        created = (v for net in self.nets.values() for v in net.graph.get_collection("variables"))
+        self.by_name = {v.name.removesuffix(":0"): v for v in created}
 
     def __getattr__(self, name):
         """Python looks here last: for the nets, and a net of KinD that is not among them gets a sentence."""
@@ -97,11 +100,6 @@ class KinD(tf.Module):
         x = tf.convert_to_tensor(x, self.dtype)
         R, L = self.decompose(x)
         return fusion.fuse(x, R, L, self.restore(R, L), self.adjust(L, ratio))
-
-    @property
-    def by_name(self) -> dict[str, tf.Variable]:
-        """Slim name (`DecomNet/g_conv1_1/weights`) -> variable, in the order the original creates them."""
-        return {v.name.removesuffix(":0"): v for net in self.nets.values() for v in net.variables}
 
     def state(self) -> dict[str, np.ndarray]:
         """The weights as arrays, under their slim names, in TF axis order."""

@@ -1,0 +1,58 @@
+# make demo | make test | make check | make bench      each sets up what it needs, in .venv
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/ready
+WEIGHTS ?= checkpoints
+# Tests share two processes; more only fight over memory bandwidth.
+JOBS ?= 2
+
+.PHONY: demo test check bench docs coverage clean help
+.DELETE_ON_ERROR:
+
+help:
+	@echo "make demo    convert the checkpoints, prove parity, enhance a photo: under a minute"
+	@echo "make test    all tests; with KIND_REFERENCE_DIR=<folder> also those on the authors' files"
+	@echo "make check   formatting and lint"
+	@echo "make bench   speed and memory of both frameworks side by side"
+	@echo "make docs    the generated tables and drawings in docs/"
+	@echo "make coverage  the tests again, and which lines they reach"
+
+$(READY): setup.py constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) or sys.version_info >= (3, 14))' || \
+	  { echo "Python 3.11 to 3.13 is needed, and $(PYTHON) is another; try: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all,dev]'
+	@touch $@
+
+demo: $(READY)
+	@rm -rf demo
+	@mkdir -p demo
+	$(BIN)/kindling convert $(WEIGHTS) demo/kind.pth
+	$(BIN)/kindling parity --weights $(WEIGHTS) --torch-weights demo/kind.pth
+	$(BIN)/kindling enhance examples/dark.png -o demo --weights demo/kind.pth
+	@echo
+	@echo "Look at demo/dark_kindle.png beside examples/dark.png."
+	@echo "demo/kind.pth is the TensorFlow checkpoint for PyTorch: kind_torch.load('demo/kind.pth')."
+
+test: $(READY)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
+
+check: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+coverage: $(READY)
+	rm -f .coverage*
+	COVERAGE_PROCESS_START=pyproject.toml COVERAGE_FILE=$(CURDIR)/.coverage $(BIN)/python -m coverage run -m pytest -q
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage report --skip-covered
+
+bench: $(READY)
+	$(BIN)/python benchmarks/bench.py
+
+docs: $(READY)
+	$(BIN)/python docs/make_docs.py
+
+clean:
+	rm -rf .venv build dist *.egg-info demo

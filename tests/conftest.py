@@ -1,0 +1,88 @@
+"""What tests share: skipping with a reason, the authors' files, and loaded models (made once for a run)."""
+
+import importlib.util
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.weights import seeded
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # or TensorFlow's notes bury a failing test
+FRAMEWORKS = {"tf": "tensorflow", "torch": "torch"}
+
+
+def pytest_collection_modifyitems(items):
+    """A test marked `tf` or `torch` is skipped where that framework is not installed, and the reason says so."""
+    for item in items:
+        for mark, module in FRAMEWORKS.items():
+            if item.get_closest_marker(mark) and importlib.util.find_spec(module) is None:
+                item.add_marker(pytest.mark.skip(reason=f"{module} is not installed: pip install -e '.[{mark}]'"))
+        if item.get_closest_marker("reference") and not os.environ.get("KIND_REFERENCE_DIR"):
+            reason = "needs the authors' files: KIND_REFERENCE_DIR=<folder> make test, see CONTRIBUTING.md"
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(scope="session")
+def reference() -> Path:
+    """The folder of the authors' checkpoints, photos and goldens."""
+    return Path(os.environ["KIND_REFERENCE_DIR"])
+
+
+@pytest.fixture(scope="session")
+def weights():
+    return seeded()
+
+
+@pytest.fixture(scope="session")
+def tf_kind(weights):
+    return _kind("kind_tf", weights, "float32")
+
+
+@pytest.fixture(scope="session")
+def tf_kind64(weights):
+    return _kind("kind_tf", weights, "float64")
+
+
+@pytest.fixture
+def torch_kind(weights):
+    """Fresh for every test: some break it on purpose."""
+    return _kind("kind_torch", weights, "float32")
+
+
+@pytest.fixture
+def torch_kind64(weights):
+    return _kind("kind_torch", weights, "float64")
+
+
+@pytest.fixture(scope="session")
+def seeded_npz(weights, tmp_path_factory):
+    """The seeded weights as a file."""
+    import convert
+
+    path = tmp_path_factory.mktemp("weights") / "seeded.npz"
+    convert.write(path, weights)
+    return path
+
+
+@pytest.fixture(scope="session")
+def reference_weights(reference, tmp_path_factory):
+    """The authors' decomposition and adjustment with the seeded restoration, which made reference/evaluate."""
+    import convert
+
+    own = {}
+    for folder in ("decom_net_train", "illumination_adjust_net_train"):
+        own |= convert.read(reference / "checkpoint" / folder)
+    path = tmp_path_factory.mktemp("weights") / "reference"
+    convert.write(path, own | seeded("Restoration_net"))
+    return path
+
+
+def _kind(package, variables, dtype):
+    import convert
+
+    module = importlib.import_module(package)
+    importlib.import_module(f"{package}.arrays")
+    kind = module.KinD(convert.nets_in(variables), dtype, source="the seeded weights")
+    kind.assign(variables if package == "kind_tf" else convert.to_torch(variables))
+    return kind
