@@ -14,6 +14,8 @@ import torch
 
 from kind_torch import losses
 from kind_torch.kind import KinD
+from kindling.errors import KindlingError
+from kindling.frameworks import import_framework
 
 __all__ = ["Adam", "Trainer", "adjustment_step", "decomposition_step", "make_optimizer", "restoration_step"]
 
@@ -78,7 +80,7 @@ class Trainer:
     """
 
     def __init__(self, net: str, precision: str = "float32", device: str = "auto", **options):
-        accelerate = import_accelerate()
+        accelerate = import_framework("accelerate", "training with PyTorch")
         mixed = {"float32": "no", "bfloat16": "bf16"}[precision]
         self.accelerator = accelerate.Accelerator(mixed_precision=mixed, cpu=device == "cpu")
         self.kind = KinD([net]).to(self.accelerator.device, memory_format=torch.channels_last)
@@ -147,6 +149,8 @@ class _Shared:
 
     def __call__(self, *inputs):
         processes, own = self.accelerator.num_processes, self.accelerator.process_index
+        if len(inputs[0]) % processes:
+            raise KindlingError(f"a batch of {len(inputs[0])} cannot be shared equally by {processes} processes")
         outputs = self.net(*(x.chunk(processes)[own] for x in inputs))
         single = torch.is_tensor(outputs)
         whole = tuple(self._whole(out, processes, own) for out in ((outputs,) if single else outputs))
@@ -158,12 +162,6 @@ class _Shared:
         # The processes' gradients, each of its own share, are averaged later; what is wanted is their sum.
         parts[own] = parts[own] + (out - out.detach()) * processes
         return torch.cat(parts)
-
-
-def import_accelerate():
-    from kindling.frameworks import import_framework
-
-    return import_framework("accelerate", "training with PyTorch")
 
 
 def _cells(x, size):

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from training_goldens import BACKENDS, feed, run, seeded
 
 from kindling import collapse
+from tests.training_goldens import BACKENDS, feed, run, seeded_golden
 
 
 def photos(n=2, side=48, seed=0):
@@ -50,7 +50,7 @@ def test_cells_are_the_squares_row_by_row():
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_cell_as_large_as_the_patch_changes_nothing(backend):
-    weights, golden = seeded("decomposition")
+    weights, golden = seeded_golden("decomposition")
     batch = feed("decomposition", golden)
     plain, celled, smaller = (run(backend, "decomposition", weights, batch, cell=cell)[0] for cell in (None, 24, 12))
     assert plain == celled
@@ -61,7 +61,7 @@ def test_a_cell_as_large_as_the_patch_changes_nothing(backend):
 @pytest.mark.tf
 @pytest.mark.torch
 def test_both_frameworks_take_cells_and_weights_alike():
-    weights, golden = seeded("decomposition")
+    weights, golden = seeded_golden("decomposition")
     tf, torch = (
         run(backend, "decomposition", weights, feed("decomposition", golden), dtype="float64", cell=12, equal_r=0.5)[0]
         for backend in ("tf", "torch")

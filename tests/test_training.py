@@ -1,6 +1,7 @@
 """`kindling train`: stops and goes on to the same weights, refuses what would not, writes what others read."""
 
 import csv
+import importlib.util
 import json
 import os
 import signal
@@ -11,11 +12,12 @@ import time
 import numpy as np
 import pytest
 from PIL import Image
-from training_goldens import BACKENDS, TASKS, seeded_weights
 
 import convert
-from kindling import KindlingError, cli, data, training, watching
+from kindling import KindlingError, cli, collapse, data, training, watching
 from kindling.recipes import RECIPES, Plan
+from tests.training_goldens import BACKENDS, TASKS
+from tests.weights import seeded
 
 FOLDERS = {task: RECIPES[task].folder for task in TASKS}
 
@@ -37,7 +39,7 @@ def pairs(tmp_path_factory):
 def decom(tmp_path_factory):
     """A DecomNet to look through."""
     path = tmp_path_factory.mktemp("decom") / "decom.npz"
-    convert.write(path, seeded_weights("DecomNet"))
+    convert.write(path, seeded("DecomNet"))
     return path
 
 
@@ -167,6 +169,60 @@ def test_what_would_not_continue_is_refused(pairs, tmp_path, capsys, then, now, 
 
 
 @pytest.mark.torch
+def test_weights_of_no_training_are_not_overwritten(pairs, tmp_path, capsys):
+    convert.write(tmp_path / "npz.npz", seeded("DecomNet"))
+    (tmp_path / FOLDERS["decomposition"]).mkdir()
+    (tmp_path / "npz.npz").rename(tmp_path / FOLDERS["decomposition"] / "mine.npz")
+    assert run(*arguments("decomposition", pairs, tmp_path, None)) == 2
+    assert "holds weights already" in capsys.readouterr().err
+
+
+@pytest.mark.torch
+def test_without_tensorflow_weights_go_to_safetensors(pairs, tmp_path, monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *a: None if name == "tensorflow" else find(name, *a))
+    for task in ("decomposition", "adjustment"):
+        assert run(*arguments(task, pairs, tmp_path, None, "--epochs", 1)) == 0
+    assert convert.nets_in(convert.read(tmp_path / "decomposition.safetensors")) == ["DecomNet"]
+    assert not list(tmp_path.rglob("*.index"))
+
+
+@pytest.mark.torch
+def test_a_training_can_start_from_weights(pairs, decom, tmp_path, capsys):
+    assert run(*arguments("decomposition", pairs, tmp_path / "a", None, "--epochs", 1, "--start", decom)) == 0
+    near = convert.read(tmp_path / "a")
+    for name, array in seeded("DecomNet").items():
+        assert 0 < np.abs(near[name] - array).max() < 3e-4, name
+    assert run(*arguments("adjustment", pairs, tmp_path / "b", decom, "--start", decom)) == 2
+    assert "holds DecomNet, and not Illumination_adjust_net" in capsys.readouterr().err
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(
+    ("task", "more", "said"),
+    [
+        ("decomposition", ["--cell", "7"], "--patch 24 cannot be cut into squares of --cell 7"),
+        ("adjustment", ["--cell", "24"], "--cell and --equal-r are for decomposition"),
+        ("adjustment", ["--read", "0.1"], "--shot and --read are for restoration"),
+        ("restoration", ["--patch", "8"], "too small for SSIM's window"),
+        ("decomposition", ["--decay", "x"], "'x' is not EPOCH:FACTOR"),
+        ("decomposition", ["--patch", "41"], "smaller than the patch of 41"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(pairs, decom, tmp_path, capsys, task, more, said):
+    assert run(*arguments(task, pairs, tmp_path, decom, *more)) == 2
+    assert said in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.torch
+def test_large_patches_are_warned_of(pairs, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(collapse, "degenerate_loss", lambda *_: 0.03)
+    assert run(*arguments("decomposition", pairs, tmp_path, None, "--epochs", 1)) == 0
+    assert "warning: with batches of 2 patches of 24 pixels the degenerate solution" in capsys.readouterr().err
+
+
+@pytest.mark.torch
 def test_adjustment_without_a_trained_decomposition_is_refused(pairs, tmp_path, capsys):
     assert run(*arguments("adjustment", pairs, tmp_path, tmp_path / "none")) == 2
     assert (
@@ -182,6 +238,9 @@ def test_a_damaged_state_is_refused(tmp_path):
 
 def test_a_loss_that_is_not_finite_stops_the_training():
     class Diverging:
+        def agree(self, flag):
+            return flag
+
         def step(self, batch, lr):
             return {"total": float("nan")}
 
@@ -206,7 +265,7 @@ def test_the_recipes_are_the_originals():
 
 
 def test_first_weights_are_glorot_uniform():
-    shapes = {name: array.shape for name, array in seeded_weights("DecomNet").items()}
+    shapes = {name: array.shape for name, array in seeded("DecomNet").items()}
     weights = training.initial_weights(shapes, 3)
     limit = np.sqrt(6 / (9 * (64 + 128)))
     assert limit * 0.99 < np.abs(weights["DecomNet/g_conv3_1/weights"]).max() <= limit

@@ -2,18 +2,19 @@
 
 import numpy as np
 import pytest
-from training_goldens import BACKENDS, TASKS, feed, needs_reference, original, relative, run, seeded
+
+from tests.training_goldens import BACKENDS, TASKS, feed, original_golden, relative, run, seeded_golden
 
 LOSS_BAR = {"tf": 1e-6, "torch": 1e-5}
 GRADIENT_BAR = {"tf": 1e-5, "torch": 2e-3}
 AFTER_BAR = 2e-5  # a step moves a weight by 1e-4 at most
 # With the authors' decomposition weights the loss has many kinks (|R L - image| near 0) within float32's rounding: the
 # exact answer, float64 in either framework, is itself beyond the bar in 88 of 235,876 elements. So this share may be.
-ROUNDED = {("torch", "decomposition", original): 0.001}
+ROUNDED = {("torch", "decomposition", original_golden): 0.001}
 
 GOLDENS = [
-    pytest.param(seeded, id="seeded"),
-    pytest.param(original, id="original", marks=[needs_reference, pytest.mark.reference]),
+    pytest.param(seeded_golden, id="seeded"),
+    pytest.param(original_golden, id="original", marks=[pytest.mark.reference]),
 ]
 
 
@@ -43,7 +44,7 @@ def test_five_steps_follow_the_authors_graph(backend, task, golden_of):
 @pytest.mark.torch
 @pytest.mark.parametrize("task", TASKS)
 def test_frameworks_agree_in_float64(task):
-    weights, golden = seeded(task)
+    weights, golden = seeded_golden(task)
     (tf_terms, tf_gradients, _), (torch_terms, torch_gradients, _) = (
         run(backend, task, weights, feed(task, golden), dtype="float64") for backend in ("tf", "torch")
     )

@@ -6,9 +6,9 @@ import sys
 
 import numpy as np
 import pytest
-from training_goldens import TASKS, feed, seeded
 
 import convert
+from tests.training_goldens import TASKS, feed, seeded_golden
 
 pytest.importorskip("accelerate")
 pytestmark = pytest.mark.torch
@@ -34,7 +34,7 @@ print("agreed", trainer.agree(trainer.is_main), trainer.agree(False))
 
 @pytest.mark.parametrize("task", TASKS)
 def test_gradients_of_two_processes_are_those_of_one(task, tmp_path):
-    weights, golden = seeded(task)
+    weights, golden = seeded_golden(task)
     batch = feed(task, golden)
     if len(batch[0]) == 1:
         batch = [np.concatenate([x, x[:, ::-1]]) for x in batch]

@@ -13,12 +13,7 @@ import pytest
 
 import convert
 from convert.nets import NETS
-
-SEEDED = Path(__file__).parent / "seeded"
-REFERENCE = os.environ.get("KIND_REFERENCE_DIR")
-needs_reference = pytest.mark.skipif(
-    not REFERENCE, reason="set KIND_REFERENCE_DIR to the folder with the authors' files"
-)
+from tests.weights import GOLDENS, seeded
 
 TASKS = {"decomposition": "DecomNet", "adjustment": "Illumination_adjust_net", "restoration": "Restoration_net"}
 FEEDS = {
@@ -30,33 +25,20 @@ LR = 1e-4  # of the goldens
 BACKENDS = [pytest.param("tf", marks=pytest.mark.tf), pytest.param("torch", marks=pytest.mark.torch)]
 
 
-def seeded_weights(net: str, seed: int = 2019) -> dict[str, np.ndarray]:
-    """The weights of tests/seeded: He-scaled normals in the order of the sorted TF tensor names."""
-    random, shapes, weights = np.random.RandomState(seed), NETS[net].variables, {}
-    for name in sorted(shapes, key=lambda name: f"{name}:0"):
-        shape = shapes[name]
-        if len(shape) == 1:
-            scale = 0.05
-        else:
-            scale = np.sqrt(2 / (shape[0] * shape[1] * (shape[3] if "up_" in name else shape[2])))
-        weights[name] = (scale * random.standard_normal(shape)).astype(np.float32)
-    return weights
-
-
-def seeded(task: str) -> tuple[dict, dict]:
+def seeded_golden(task: str) -> tuple[dict, dict]:
     """The weights and the golden of a task from tests/seeded."""
-    with np.load(SEEDED / f"train_{TASKS[task]}.npz") as golden:
-        return seeded_weights(TASKS[task]), dict(golden)
+    with np.load(GOLDENS / f"train_{TASKS[task]}.npz") as golden:
+        return seeded(TASKS[task]), dict(golden)
 
 
-def original(task: str) -> tuple[dict, dict]:
+def original_golden(task: str) -> tuple[dict, dict]:
     """The weights and the golden of a task from the reference folder; the original's restoration weights are seeded."""
     short = {"decomposition": "decom", "adjustment": "adjust", "restoration": "restoration"}[task]
-    with np.load(Path(REFERENCE) / "goldens" / f"train_{short}.npz") as golden:
+    with np.load(Path(os.environ["KIND_REFERENCE_DIR"]) / "goldens" / f"train_{short}.npz") as golden:
         golden = dict(golden)
     if task == "restoration":
-        return seeded_weights(TASKS[task]), golden
-    return convert.read(Path(REFERENCE) / "checkpoint" / NETS[TASKS[task]].folder), golden
+        return seeded(TASKS[task]), golden
+    return convert.read(Path(os.environ["KIND_REFERENCE_DIR"]) / "checkpoint" / NETS[TASKS[task]].folder), golden
 
 
 def feed(task: str, golden: dict) -> list[np.ndarray]:
