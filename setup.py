@@ -31,6 +31,7 @@ setup(
     packages=["kindling", "kindling.commands", "kind_tf", "kind_torch", "convert"],
     install_requires=[
         "click >= 8.1",
+        "google-crc32c >= 1.5",
         "h5py >= 3.10",
         "numpy >= 1.26",
         "Pillow >= 12.2",

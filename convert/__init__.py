@@ -71,10 +71,10 @@ def write(path, variables: Mapping[str, np.ndarray], metadata: Mapping[str, str]
     variables = check(variables, "the variables to be written")
     targets = formats.outputs(path, list(variables))
     refuse_existing(targets, force)
-    with staging(_anchor(path)) as folder:
+    with staging(path.parent) as folder:
         draft = folder / path.name
         formats.write(draft, variables, {"family": "kind", "kindling": __version__, **(metadata or {})})
-        wrong = differences(variables, formats.read(_readable(draft)).variables)
+        wrong = differences(variables, formats.read(bundles.prefix_of(draft)).variables)
         if wrong:
             raise KindlingError.of(f"{path}: what was written does not read back as it was", wrong, "nothing was kept")
         if draft.is_dir() and not path.exists():
@@ -102,14 +102,6 @@ def convert_file(source, target, *, force=False) -> Conversion:
         left_behind(held.variables),
         fingerprint(variables),
     )
-
-
-def _anchor(path: Path) -> Path:
-    return path.parent
-
-
-def _readable(draft: Path) -> Path:
-    return bundles.prefix_of(draft)
 
 
 def _sha256(source: Path) -> str:

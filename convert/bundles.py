@@ -1,8 +1,8 @@
 """TF V2 bundles and folders of them: where they are, how they are read, how they are written.
 
 A bundle `model.ckpt` is the files `model.ckpt.index` and `model.ckpt.data-00000-of-00001`. The original keeps one
-bundle per net in a folder of its own, beside a text file `checkpoint` that names it. TensorFlow does the reading and
-writing of bundles here; it checks the checksum of every tensor it reads.
+bundle per net in a folder of its own, beside a text file `checkpoint` that names it. What is inside a bundle is the
+business of convert/tensor_bundle.py.
 """
 
 import re
@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from convert import tensor_bundle
 from convert.checks import nets_in
 from convert.nets import NETS
 from kindling.errors import KindlingError
-from kindling.frameworks import import_framework
 
 PART = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})$")
 STATE = "checkpoint"
@@ -28,8 +28,8 @@ def find(path: Path) -> list[Path]:
     if path.name == STATE and path.is_file():
         return [_from_state(path)]
     prefix = Path(PART.sub("", str(path)))
-    if not _part(prefix, "index").is_file():
-        at = f", though {prefix.name}.{SHARD} is there" if _part(prefix, SHARD).is_file() else ""
+    if not tensor_bundle.part(prefix, "index").is_file():
+        at = f", though {prefix.name}.{SHARD} is there" if tensor_bundle.part(prefix, SHARD).is_file() else ""
         raise KindlingError(f"{path}: no such file, and no TF checkpoint of that name ({prefix.name}.index){at}")
     return [prefix]
 
@@ -53,20 +53,20 @@ def read(path: Path) -> dict[str, np.ndarray]:
 def write(target: Path, variables: Mapping[str, np.ndarray]) -> None:
     """One bundle under the prefix `target` (if it says `.ckpt`), else a folder in the original's layout."""
     if is_prefix(target):
-        _write_one(prefix_of(target), variables)
+        tensor_bundle.write(prefix_of(target), variables)
         return
     for net in nets_in(variables):
         folder = target / NETS[net].folder
         folder.mkdir(parents=True)
         own = {name: array for name, array in variables.items() if name in NETS[net].variables}
-        _write_one(folder / "model.ckpt", own)
+        tensor_bundle.write(folder / "model.ckpt", own)
         (folder / STATE).write_text('model_checkpoint_path: "model.ckpt"\nall_model_checkpoint_paths: "model.ckpt"\n')
 
 
 def outputs(target: Path, names: list[str]) -> list[Path]:
     """The files that `write` makes for variables of these names, data before index before state file."""
     if is_prefix(target):
-        return [_part(prefix_of(target), SHARD), _part(prefix_of(target), "index")]
+        return [tensor_bundle.part(prefix_of(target), SHARD), tensor_bundle.part(prefix_of(target), "index")]
     folders = [target / NETS[net].folder for net in nets_in(names)]
     return [folder / file for folder in folders for file in (f"model.ckpt.{SHARD}", "model.ckpt.index", STATE)]
 
@@ -104,30 +104,16 @@ def _from_state(state: Path) -> Path:
     if not named:
         raise KindlingError(f'{state}: expected a line model_checkpoint_path: "...", and there is none')
     prefix = state.parent / Path(named[1]).name
-    if not _part(prefix, "index").is_file():
+    if not tensor_bundle.part(prefix, "index").is_file():
         raise KindlingError(f"{state}: it names {named[1]}, but there is no {prefix.name}.index beside it")
     return prefix
 
 
 def _read_one(prefix: Path) -> dict[str, np.ndarray]:
-    tf = import_framework("tensorflow", f"{prefix}: reading a TF checkpoint")
     try:
-        reader = tf.train.load_checkpoint(str(prefix))
-        return {name: reader.get_tensor(name) for name in sorted(reader.get_variable_to_shape_map())}
-    except (tf.errors.OpError, RuntimeError, ValueError) as error:
-        said = str(error).splitlines()[0]
+        return tensor_bundle.read(prefix)
+    except tensor_bundle.Damaged as error:
         raise KindlingError(
-            f"{prefix}: this checkpoint is damaged or incomplete: {said}; it needs {prefix.name}.index and every "
+            f"{prefix}: this checkpoint is damaged or incomplete: {error}; it needs {prefix.name}.index and every "
             f"{prefix.name}.data-* file, whole; copy or download them again"
         ) from error
-
-
-def _write_one(prefix: Path, variables: Mapping[str, np.ndarray]) -> None:
-    tf = import_framework("tensorflow", f"{prefix.name}: writing a TF checkpoint")
-    names = sorted(variables)
-    tensors = [tf.constant(variables[name]) for name in names]
-    tf.raw_ops.SaveV2(prefix=str(prefix), tensor_names=names, shape_and_slices=[""] * len(names), tensors=tensors)
-
-
-def _part(prefix: Path, part: str) -> Path:
-    return prefix.parent / f"{prefix.name}.{part}"

@@ -1,8 +1,8 @@
 """One reader and one writer for each kind of file, all between a path and plain arrays under slim names.
 
 Neutral dumps (.h5, .npz) keep TF's names and axis order; .safetensors and .pth keep PyTorch's, so that their own
-users find what they expect. A framework is imported only by the form that cannot do without it: .pth by PyTorch,
-bundles by TensorFlow. Metadata goes where the form has room: HDF5 attributes, the zip comment of .npz, safetensors'
+users find what they expect. Only .pth needs a framework, PyTorch; TensorFlow's bundles are read and
+written without it. Metadata goes where the form has room: HDF5 attributes, the zip comment of .npz, safetensors'
 header; a state_dict and a bundle have none.
 """
 

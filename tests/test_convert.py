@@ -21,7 +21,7 @@ from kindling import KindlingError
 from tests.weights import seeded
 
 FORMS = ["out.h5", "out.hdf5", "out.npz", "out.safetensors", "out.pth", "out.pt", "out.ckpt", "folder"]
-NEEDS = {".pth": "torch", ".pt": "torch", ".ckpt": "tf", "": "tf"}
+NEEDS = {".pth": "torch", ".pt": "torch"}
 
 
 def form(name):
@@ -40,7 +40,6 @@ def small():
 # --- there and back ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.tf
 @pytest.mark.parametrize("name", [form(name) for name in FORMS])
 def test_tf_to_each_form_and_back(small, tmp_path, name):
     convert.write(tmp_path / "start" / "model.ckpt", small)
@@ -50,7 +49,6 @@ def test_tf_to_each_form_and_back(small, tmp_path, name):
     assert list(convert.read(tmp_path / "back")) == [n for n in EXPECTED if n in small]
 
 
-@pytest.mark.tf
 @pytest.mark.torch
 def test_torch_to_tf_to_torch(tmp_path):
     """A state_dict of the whole model, as PyTorch users have it."""
@@ -68,7 +66,6 @@ def test_torch_to_tf_to_torch(tmp_path):
 
 
 @pytest.mark.parametrize(("a", "b"), [pair for pair in itertools.permutations(FORMS, 2) if pair[0] != pair[1]])
-@pytest.mark.tf
 @pytest.mark.torch
 def test_every_pair_works(small, tmp_path, a, b):
     adjust = {name: array for name, array in small.items() if name.startswith("Illumination")}
@@ -122,7 +119,6 @@ def test_the_authors_bundles_are_read_as_tensorflow_reads_them(reference):
 # --- where a checkpoint is found ---------------------------------------------------------------------------------
 
 
-@pytest.mark.tf
 @pytest.mark.parametrize(
     "way",
     ["", "decom_net_train", "decom_net_train/checkpoint", "decom_net_train/model.ckpt",
@@ -135,14 +131,12 @@ def test_ways_to_name_a_checkpoint(small, tmp_path, way):
     assert differences(decom, convert.read(tmp_path)) == []  # the original keeps its nets under checkpoint/
 
 
-@pytest.mark.tf
 def test_a_state_file_from_another_machine(small, tmp_path):
     convert.write(tmp_path / "net" / "model.ckpt-799", small)
     (tmp_path / "net" / "checkpoint").write_text('model_checkpoint_path: "/home/somebody/KinD/model.ckpt-799"\n')
     assert differences(small, convert.read(tmp_path / "net")) == []
 
 
-@pytest.mark.tf
 def test_training_state_is_named_and_left_behind(small, tmp_path):
     extra = {f"{n}/{slot}": a for n, a in small.items() for slot in ("Adam", "Adam_1")}
     extra |= {"beta1_power": np.float32(0.9), "beta2_power": np.float32(0.999), "global_step": np.int64(799)}
@@ -231,7 +225,6 @@ def test_unsound_checkpoints(small, tmp_path, change, words):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["bad.npz"]
 
 
-@pytest.mark.tf
 def test_unsound_in_a_bundle_too(small, tmp_path):
     bundles.write(tmp_path / "model.ckpt", without(small, NAME))
     with pytest.raises(KindlingError, match=f"{NAME} is missing"):
@@ -259,7 +252,6 @@ DAMAGE = {
 }
 
 
-@pytest.mark.tf
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
 def test_damaged_bundles(small, tmp_path, damage):
     prefix = tmp_path / "net" / "model.ckpt"
@@ -335,7 +327,6 @@ def test_wrong_paths(tmp_path, path, words):
     assert words in str(error.value)
 
 
-@pytest.mark.tf
 def test_the_same_net_twice(small, tmp_path):
     for folder in ("decom_net_train", "decom_net_retrain"):
         convert.write(tmp_path / folder / "model.ckpt", small)
@@ -348,7 +339,6 @@ def test_the_same_net_twice(small, tmp_path):
 # --- writing -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.tf
 @pytest.mark.parametrize("name", [form(name) for name in FORMS])
 def test_nothing_is_overwritten_without_force(small, tmp_path, name):
     adjust = {n: a for n, a in small.items() if n.startswith("Illumination")}
@@ -362,7 +352,6 @@ def test_nothing_is_overwritten_without_force(small, tmp_path, name):
     assert differences(doubled, convert.read(tmp_path / name)) == []
 
 
-@pytest.mark.tf
 def test_force_leaves_the_neighbours_alone(small, tmp_path):
     convert.write(tmp_path / "nets", small)
     (tmp_path / "nets" / "README").write_text("mine")
@@ -455,7 +444,6 @@ def test_a_copied_output_is_readable_by_others(small, tmp_path):
         os.umask(umask)
 
 
-@pytest.mark.tf
 def test_a_checkpoint_folder_can_be_moved(small, tmp_path):
     convert.write(tmp_path / "here", small)
     shutil.move(tmp_path / "here", tmp_path / "there")
