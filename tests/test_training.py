@@ -1,7 +1,6 @@
 """`kindling train`: stops and goes on to the same weights, refuses what would not, writes what others read."""
 
 import csv
-import importlib.util
 import json
 import os
 import signal
@@ -175,16 +174,6 @@ def test_weights_of_no_training_are_not_overwritten(pairs, tmp_path, capsys):
     (tmp_path / "npz.npz").rename(tmp_path / FOLDERS["decomposition"] / "mine.npz")
     assert run(*arguments("decomposition", pairs, tmp_path, None)) == 2
     assert "holds weights already" in capsys.readouterr().err
-
-
-@pytest.mark.torch
-def test_without_tensorflow_weights_go_to_safetensors(pairs, tmp_path, monkeypatch):
-    find = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *a: None if name == "tensorflow" else find(name, *a))
-    for task in ("decomposition", "adjustment"):
-        assert run(*arguments(task, pairs, tmp_path, None, "--epochs", 1)) == 0
-    assert convert.nets_in(convert.read(tmp_path / "decomposition.safetensors")) == ["DecomNet"]
-    assert not list(tmp_path.rglob("*.index"))
 
 
 @pytest.mark.torch

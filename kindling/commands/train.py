@@ -2,7 +2,7 @@
 
 import contextlib
 import hashlib
-import importlib.util
+import importlib
 from functools import partial
 from pathlib import Path
 
@@ -77,7 +77,7 @@ def train(task, folder, out, decom, backend, start, resume, minutes, every, devi
     trainer = _trainer(backend, recipe.net, settings["precision"], device, **options)
     fingerprint, decompose = _fingerprint(pairs), None
     if task != "decomposition":
-        decompose, weights = _frozen(decom or _weights_of("decomposition", out), backend)
+        decompose, weights = _frozen(decom or out / RECIPES["decomposition"].folder, backend)
         fingerprint += weights
     plan = _plan(task, backend, recipe, settings, len(pairs), fingerprint)
     state, begun = training.load_state(target, plan) if resume else (_fresh(trainer, plan.sampling.seed, start), 0)
@@ -117,7 +117,7 @@ def train(task, folder, out, decom, backend, start, resume, minutes, every, devi
         stopped = stack.enter_context(training.stoppable())
         done = training.train(plan, trainer, batch, begun, seen, save, minutes, stopped)
     if trainer.is_main:
-        click.echo(f"{recipe.net}: {done} of {plan.steps} steps done, weights in {_weights_of(task, out)}")
+        click.echo(f"{recipe.net}: {done} of {plan.steps} steps done, weights in {target}")
     return 0 if done >= plan.steps else 130
 
 
@@ -204,16 +204,8 @@ def _frozen(path, backend):
     return (lambda x: opened.run(opened.kind, "decompose", x)), fingerprint
 
 
-def _weights_of(task, out):
-    """Where the weights of a task go: the original's layout, or a file where there is no TensorFlow to write it."""
-    layout = importlib.util.find_spec("tensorflow") is not None
-    return out / (RECIPES[task].folder if layout else f"{task}.safetensors")
-
-
 def _export(out, weights, plan, step):
     """The weights where the original's Saver, the converter and `kindling enhance` look for them."""
     import convert
 
-    path = _weights_of(plan.task, out)
-    layout = path.suffix == ""
-    convert.write(out if layout else path, weights, {"task": plan.task, "step": str(step)}, force=True)
+    convert.write(out, weights, {"task": plan.task, "step": str(step)}, force=True)
