@@ -4,6 +4,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 WEIGHTS ?= checkpoints
+# For pip, such as '--extra-index-url ...' to find PyTorch's CPU build.
+PIP_ARGS ?=
 # Tests share two processes; more only fight over memory bandwidth.
 JOBS ?= 2
 
@@ -11,7 +13,7 @@ JOBS ?= 2
 .DELETE_ON_ERROR:
 
 help:
-	@echo "make demo    convert the checkpoints, prove parity, enhance a photo: under a minute"
+	@echo "make demo    convert the checkpoints, prove parity, enhance a photo"
 	@echo "make test    all tests; with KIND_REFERENCE_DIR=<folder> also those on the authors' files"
 	@echo "make check   formatting and lint"
 	@echo "make bench   speed and memory of both frameworks side by side"
@@ -20,17 +22,16 @@ help:
 
 $(READY): setup.py constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) or sys.version_info >= (3, 14))' || \
-	  { echo "Python 3.11 to 3.13 is needed, and $(PYTHON) is another; try: make PYTHON=python3.12"; exit 1; }
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all,dev]'
+	  { echo "Python 3.11 to 3.13 is needed, and $(PYTHON) is not; try: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv .venv || { echo "Python's venv module is needed; on Debian: apt install python3-venv"; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt -e '.[all,dev]'
 	@touch $@
 
 demo: $(READY)
-	@rm -rf demo
 	@mkdir -p demo
-	$(BIN)/kindling convert $(WEIGHTS) demo/kind.pth
+	$(BIN)/kindling convert $(WEIGHTS) demo/kind.pth --force
 	$(BIN)/kindling parity --weights $(WEIGHTS) --torch-weights demo/kind.pth
-	$(BIN)/kindling enhance examples/dark.png -o demo --weights demo/kind.pth
+	$(BIN)/kindling enhance examples/dark.png -o demo --weights demo/kind.pth --force
 	@echo
 	@echo "Look at demo/dark_kindle.png beside examples/dark.png."
 	@echo "demo/kind.pth is the TensorFlow checkpoint for PyTorch: kind_torch.load('demo/kind.pth')."

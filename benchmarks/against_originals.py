@@ -5,6 +5,7 @@ their graphs gave elsewhere, every layer, and the pictures their evaluate.py wro
 """
 
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -24,7 +25,9 @@ from tests.weights import STEPS, seeded
 
 
 def main() -> None:
-    reference = Path(os.environ["KIND_REFERENCE_DIR"])
+    reference = Path(os.environ.get("KIND_REFERENCE_DIR", ""))
+    if not (reference / "goldens").is_dir():
+        sys.exit("KIND_REFERENCE_DIR must name the folder of the authors' files; see CONTRIBUTING.md")
     with tempfile.TemporaryDirectory() as folder:
         weights = reference_weights(reference, Path(folder))
         kinds = {package.__name__: package.load(weights) for package in (kind_tf, kind_torch)}

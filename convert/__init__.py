@@ -21,7 +21,7 @@ from convert.checks import check, differences, fingerprint, left_behind, nets_in
 from convert.mapping import slim_name, to_slim, to_torch, torch_key
 from kindling import __version__
 from kindling.errors import KindlingError
-from kindling.files import move_into_place, refuse_existing, staging
+from kindling.files import move_all_into_place, move_into_place, refuse_existing, staging
 
 __all__ = [
     "Conversion",
@@ -64,24 +64,32 @@ def read(path) -> dict[str, np.ndarray]:
 def write(path, variables: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None, *, force=False) -> None:
     """Write the weights of one or more whole nets in the form that `path`'s suffix asks for.
 
-    variables: as `read` returns. The file is written under a temporary name, read back, compared bit for bit and only
-    then moved into place. Raises KindlingError if something is there already and not `force`.
+    variables: as `read` returns. Everything is written under a temporary name, read back, compared bit for bit and only
+    then moved into place, all files or none. Raises KindlingError if something is there already and not `force`, or if
+    reading `path` afterwards would not give these variables.
     """
+    if not os.fspath(path):
+        raise KindlingError("the name of the output is empty")
     path = Path(path)
     variables = check(variables, "the variables to be written")
-    targets = formats.outputs(path, list(variables))
-    refuse_existing(targets, force)
-    with staging(path.parent) as folder:
-        draft = folder / path.name
+    form = formats.form_of(path)
+    whole = Path(os.path.abspath(path))  # `..` has no name to write a draft under
+    targets = formats.outputs(whole, list(variables))
+    refuse_existing(formats.outputs(path, list(variables)), force)  # named as they were given
+    if form == "tf" and whole.is_dir():
+        bundles.refuse_company(whole)
+    with staging(whole.parent) as folder:
+        draft = folder / whole.name
         formats.write(draft, variables, {"family": "kind", "kindling": __version__, **(metadata or {})})
         wrong = differences(variables, formats.read(bundles.prefix_of(draft)).variables)
         if wrong:
             raise KindlingError.of(f"{path}: what was written does not read back as it was", wrong, "nothing was kept")
-        if draft.is_dir() and not path.exists():
-            os.rename(draft, path)  # a new folder appears whole
-            return
-        for target in targets:
-            move_into_place(folder / target.relative_to(path.parent), target)
+        if draft.is_dir() and not whole.exists():
+            os.rename(draft, whole)  # a new folder appears whole
+        elif len(targets) == 1:
+            move_into_place(draft, whole)
+        else:
+            move_all_into_place([(folder / target.relative_to(whole.parent), target) for target in targets], folder)
 
 
 def convert_file(source, target, *, force=False) -> Conversion:
@@ -90,7 +98,7 @@ def convert_file(source, target, *, force=False) -> Conversion:
     formats.form_of(target)
     held = formats.read(source)
     variables = check(held.variables, str(source))
-    metadata = {**held.metadata, "source": source.name, "sha256": _sha256(source), "weights": fingerprint(variables)}
+    metadata = {**held.metadata, "source": source.name, "sha256": _sha256(held), "weights": fingerprint(variables)}
     write(target, variables, metadata, force=force)
     return Conversion(
         source,
@@ -104,9 +112,11 @@ def convert_file(source, target, *, force=False) -> Conversion:
     )
 
 
-def _sha256(source: Path) -> str:
+def _sha256(held: formats.Checkpoint) -> str:
     """Of the file, or of all files of all bundles one after the other."""
-    files = [source] if source.suffix in formats._FORMS else [f for p in bundles.find(source) for f in bundles.files(p)]
+    files = [held.path]
+    if held.form == "tf":
+        files = [file for prefix in bundles.find(held.path) for file in bundles.files(prefix)]
     digest = hashlib.sha256()
     for file in files:
         digest.update(file.read_bytes())

@@ -21,6 +21,10 @@ STATE = "checkpoint"
 SHARD = "data-00000-of-00001"
 
 
+class NothingFound(KindlingError):
+    """There is a folder, and no checkpoint in it."""
+
+
 def find(path: Path) -> list[Path]:
     """The prefixes of the bundles that `path` means: a prefix, one of its files, a state file, or a folder of those."""
     if path.is_dir():
@@ -36,7 +40,8 @@ def find(path: Path) -> list[Path]:
 
 def files(prefix: Path) -> list[Path]:
     """The index and data files of a bundle."""
-    return sorted(p for p in prefix.parent.glob(f"{prefix.name}.*") if PART.search(p.name) and p.suffix != ".meta")
+    own = re.compile(re.escape(prefix.name) + r"\.(index|data-\d{5}-of-\d{5})$")
+    return sorted(path for path in prefix.parent.iterdir() if own.match(path.name))
 
 
 def read(path: Path) -> dict[str, np.ndarray]:
@@ -71,6 +76,20 @@ def outputs(target: Path, names: list[str]) -> list[Path]:
     return [folder / file for folder in folders for file in (f"model.ckpt.{SHARD}", "model.ckpt.index", STATE)]
 
 
+def refuse_company(folder: Path) -> None:
+    """Refuse to write into a folder where another checkpoint would be read beside or instead of what is written."""
+    try:
+        found = find(folder)
+    except NothingFound:
+        return
+    expected = [folder / net.folder / "model.ckpt" for net in NETS.values()]
+    others = [str(prefix) for prefix in found if prefix not in expected]
+    if others:
+        raise KindlingError.of(
+            f"{folder} holds other checkpoints, which would be read too", others, "use another folder"
+        )
+
+
 def is_prefix(target: Path) -> bool:
     return ".ckpt" in target.name or target.suffix == ".index"
 
@@ -94,7 +113,7 @@ def _in_folder(folder: Path) -> list[Path]:
     inside = [f for f in sorted(folder.iterdir()) if f.is_dir() and ((f / STATE).is_file() or any(f.glob("*.index")))]
     if not inside:
         expected = ", ".join(net.folder for net in NETS.values())
-        raise KindlingError(f"{folder}: there is no TF checkpoint in this folder; expected {expected}, or a model.ckpt")
+        raise NothingFound(f"{folder}: there is no TF checkpoint in this folder; expected {expected}, or a model.ckpt")
     return [prefix for f in inside for prefix in _in_folder(f)]
 
 
@@ -103,10 +122,19 @@ def _from_state(state: Path) -> Path:
     named = re.search(r'^model_checkpoint_path: "(.*)"$', state.read_text(errors="replace"), re.MULTILINE)
     if not named:
         raise KindlingError(f'{state}: expected a line model_checkpoint_path: "...", and there is none')
-    prefix = state.parent / Path(named[1]).name
+    prefix = state.parent / named[1]  # TensorFlow writes it relative to the file, or absolute
+    if not tensor_bundle.part(prefix, "index").is_file():
+        prefix = state.parent / re.split(r"[/\\]", named[1])[-1]
     if not tensor_bundle.part(prefix, "index").is_file():
         raise KindlingError(f"{state}: it names {named[1]}, but there is no {prefix.name}.index beside it")
     return prefix
+
+
+def _other_nets(prefix: Path) -> str:
+    """The authors' repository holds two of three nets whole: say that each can be named alone."""
+    beside = [f for f in (net.folder for net in NETS.values()) if (prefix.parent.parent / f).is_dir()]
+    others = [str(prefix.parent.parent / f) for f in beside if f != prefix.parent.name]
+    return f"; other nets can be read by themselves: {', '.join(others)}" if others else ""
 
 
 def _read_one(prefix: Path) -> dict[str, np.ndarray]:
@@ -115,5 +143,5 @@ def _read_one(prefix: Path) -> dict[str, np.ndarray]:
     except tensor_bundle.Damaged as error:
         raise KindlingError(
             f"{prefix}: this checkpoint is damaged or incomplete: {error}; it needs {prefix.name}.index and every "
-            f"{prefix.name}.data-* file, whole; copy or download them again"
+            f"{prefix.name}.data-* file, whole{_other_nets(prefix)}"
         ) from error

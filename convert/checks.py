@@ -42,15 +42,18 @@ def problems_with(variables: Mapping[str, np.ndarray]) -> list[str]:
     problems = []
     for net in nets:
         missing = [name for name in NETS[net].variables if name not in variables]
-        if len(missing) > 3:
-            problems.append(f"{net} misses {len(missing)} of {len(NETS[net].variables)} variables, {missing[0]} first")
-        else:
-            problems += [f"{name} is missing" for name in missing]
-    for name, array in variables.items():
-        if name in EXPECTED:
-            problems += _problems_with_array(name, array)
-        elif not is_training_state(name):
-            problems.append(f"{name} is not a variable of KinD")
+        sentences = [f"{name} is missing" for name in missing]
+        problems += _few(sentences, f"{net} misses {len(missing)} of {len(NETS[net].variables)} variables", missing)
+    strangers = [name for name in variables if name not in EXPECTED and not is_training_state(name)]
+    sentences = [f"{name} is not a variable of KinD" for name in strangers]
+    problems += _few(sentences, f"{len(strangers)} variables are not of KinD", strangers)
+    known = {name: variables[name] for name in EXPECTED if name in variables}
+    for dtype in sorted({str(array.dtype) for array in known.values()} - {"float32"}):
+        wrong = [name for name, array in known.items() if str(array.dtype) == dtype]
+        sentences = [f"{name} is {dtype}, expected float32" for name in wrong]
+        problems += _few(sentences, f"{len(wrong)} variables are {dtype}, expected float32", wrong)
+    for name, array in known.items():
+        problems += _problems_with_array(name, array)
     return problems
 
 
@@ -84,13 +87,17 @@ def differences(a: Mapping[str, np.ndarray], b: Mapping[str, np.ndarray]) -> lis
     return found
 
 
+def _few(sentences, together, names):
+    """A sentence for each name, or, if they are many, the one for them together and the first of them."""
+    return sentences if len(sentences) <= 3 else [f"{together}, {names[0]} first"]
+
+
 def _problems_with_array(name, array):
     expected = EXPECTED[name]
     if array.shape != expected:
-        yield f"{name} has shape {array.shape}, expected {expected}"
-    if array.dtype != np.float32:
-        yield f"{name} is {array.dtype}, expected float32"
-    elif not np.isfinite(array).all():
+        order = " in TF's axis order" if len(expected) == 4 else ""
+        yield f"{name} has shape {array.shape}, expected {expected}{order}"
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
         bad = int((~np.isfinite(array)).sum())
         yield f"{name} holds {bad} value{'s that are' if bad > 1 else ' that is'} NaN or infinite"
 
@@ -100,4 +107,4 @@ def _no_kind(variables):
         if stranger in variables:
             return f"this is a {model} checkpoint ({stranger}), and KinD's nets are {', '.join(NETS)}"
     held = ", ".join(list(variables)[:3]) or "nothing"
-    return f"there is no variable of KinD in it (it holds {held}); KinD's nets are {', '.join(NETS)}"
+    return f"there is no variable of KinD in it: it holds {held}, expected names such as {next(iter(EXPECTED))}"

@@ -108,9 +108,10 @@ def random_cases(sizes: Sequence[str] = SIZES, seed: int = 0) -> list[Case]:
 
 def compare(reference: Side, port: Side, cases: Iterable[Case], tolerance: float | None = None) -> Report:
     """Run every case through both sides. `tolerance`: judge float32 against float32 by it, instead of by float64."""
-    outputs, layers, skipped = [], [], []
+    outputs, layers = [], []
+    held = [net for net in NETS if hasattr(reference.single, net)]
     for case in cases:
-        for step, net, names, inputs, options in _steps(case, reference, skipped):
+        for step, net, names, inputs, options in _steps(case, reference, held):
             results = _run_all(reference, port, step, inputs, options)
             outputs += [
                 _row(case.name, name, [r if isinstance(r, str) else r[k] for r in results], tolerance, relative=False)
@@ -118,15 +119,11 @@ def compare(reference: Side, port: Side, cases: Iterable[Case], tolerance: float
             ]
             if net:
                 layers += _layer_rows(case, reference, port, net, inputs, options, tolerance)
-    return Report(outputs, layers, skipped, tolerance)
+    return Report(outputs, layers, [net for net in NETS if net not in held], tolerance)
 
 
-def _steps(case, reference, skipped):
-    """(step, net, names of its outputs, arrays, options) for everything the reference has weights for."""
-    held = [net for net in NETS if hasattr(reference.single, net)]
-    for net in NETS:
-        if net not in held and net not in skipped:
-            skipped.append(net)
+def _steps(case, reference, held):
+    """(step, net, names of its outputs, arrays, options) for every net that is held, and for the chain if all are."""
     r, i = case.r, case.i
     if "DecomNet" in held:
         yield "decompose", "DecomNet", ("R", "L"), (case.x,), {}
@@ -206,12 +203,16 @@ def _why(row, port, reference, tolerance):
     """What the numbers of a row that is over do not say by themselves."""
     if port.shape != reference.shape:
         return f"shape {port.shape}, expected {reference.shape}"
+    if not np.isfinite(port).all() or not np.isfinite(reference).all():
+        return "not finite: these weights are too large for float32"
     if tolerance is None and row.double <= SAME_FUNCTION:
         return f"the same function, its rounding {row.port_error:.1e} where {row.reference_error:.1e} was reached"
     return ""
 
 
 def _passes(row: Row, tolerance: float | None) -> bool:
+    if not (math.isfinite(row.difference) and math.isfinite(row.port_error)):
+        return False  # NaN and overflow on both sides prove nothing
     if tolerance is not None:
         return row.difference <= tolerance
     return row.double <= SAME_FUNCTION and row.port_error <= max(row.reference_error, CLOSE_ENOUGH)

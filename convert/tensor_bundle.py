@@ -17,6 +17,8 @@ import numpy as np
 from convert.sstable import Damaged, made_table, made_varint, masked_crc, read_table, read_varint
 from kindling.errors import KindlingError
 
+MOST_AXES = 16  # TensorFlow has 254, numpy 64, and a weight has 4
+
 # The numbers of tensorflow.DataType that hold plain numbers. 14 is bfloat16, which numpy knows only through ml_dtypes.
 DTYPES = {1: "float32", 2: "float64", 3: "int32", 4: "uint8", 5: "int16", 6: "int8", 9: "int64", 10: "bool"}
 DTYPES |= {14: "bfloat16", 17: "uint16", 19: "float16", 22: "uint32", 23: "uint64"}
@@ -41,8 +43,14 @@ def read(prefix: Path) -> dict[str, np.ndarray]:
     of tensor that is not read here (slices of partitioned variables, strings)."""
     shards, entries = read_index(part(prefix, "index"))
     held = {}
+    files = {part(prefix, f"data-{k:05}-of-{shards:05}") for k in {entry.shard for entry in entries.values()}}
+    if sum(e.size for e in entries.values()) > sum(file.stat().st_size for file in files if file.is_file()):
+        missing = sorted(file.name for file in files if not file.is_file())
+        raise Damaged(f"{missing[0]} is missing" if missing else "its tensors are larger than its data files")
     for name, entry in entries.items():
         dtype = _dtype(prefix, name, entry)
+        if len(entry.shape) > MOST_AXES:
+            raise Damaged(f"{name} has {len(entry.shape)} axes")
         if math.prod(entry.shape) * dtype.itemsize != entry.size:
             raise Damaged(f"{name} has shape {entry.shape} and {entry.size} bytes, which do not go together")
         held[name] = _data(prefix, name, entry, shards).view(dtype).reshape(entry.shape)

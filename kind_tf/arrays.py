@@ -16,7 +16,7 @@ LAYER_OPS = {"BiasAdd", "Maximum", "MaxPool", "Conv2DBackpropInput", "ConcatV2",
 
 def run(kind, step: str, *arrays, **options) -> tuple[np.ndarray, ...]:
     """One step of KinD ("decompose", "restore", "adjust" or "enhance") on NHWC arrays. Always returns a tuple."""
-    results = getattr(kind, step)(*arrays, **options)
+    results = getattr(kind, step)(*(tf.convert_to_tensor(x, kind.dtype) for x in arrays), **options)
     results = results if isinstance(results, (tuple, list)) else (results,)
     return tuple(result.numpy() for result in results)
 

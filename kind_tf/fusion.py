@@ -17,7 +17,10 @@ def fuse(image, R, L, restored, adjusted):
 
 
 def mask(R):
-    """min(sqrt(2 g), 1), g the blurred gray of R (n, h, w, 3). Returns (n, h, w, 1)."""
+    """min(sqrt(2 g), 1), g the blurred gray of R (n, h, w, 3). Returns (n, h, w, 1).
+
+    Its gradient is infinite where 25x25 pixels of R are exactly 0, which the sigmoid that R comes from does not reach.
+    """
     gray = tf.reduce_sum(R * tf.constant(GRAY, R.dtype), axis=3, keepdims=True)
     return tf.minimum(tf.sqrt(blur(gray) * 2), 1)
 

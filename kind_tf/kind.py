@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from kind_tf import fusion, model
-from kindling.checks import check_input, check_same_size
+from kindling.checks import check_dtype, check_input, check_nets, check_same_size, check_state
 from kindling.errors import KindlingError, MissingNetError
 
 __all__ = ["KinD"]
@@ -37,6 +37,7 @@ class KinD(tf.Module):
 
     def __init__(self, nets: Sequence[str] = tuple(NETS), dtype: str = "float32", source: str = "this model"):
         super().__init__(name="KinD")
+        check_nets(nets, tuple(NETS))
         self.source = source
         self.dtype = tf.as_dtype(dtype)
         self.nets = {}
@@ -64,16 +65,13 @@ class KinD(tf.Module):
     def decompose(self, x):
         """A photo into reflectance and illumination. x: (n, h, w, 3). Returns R (n, h, w, 3), L (n, h, w, 1)."""
         net = self.DecomNet
-        x = tf.convert_to_tensor(x, self.dtype)
-        check_input("x", x.shape, 3, "NHWC")
-        return net(x)
+        return net(self._check("x", x, 3))
 
     def restore(self, r, i):
         """Clean the reflectance. r: (n, h, w, 3), i: (n, h, w, 1). Returns (n, h, w, 3)."""
         net = self.Restoration_net
-        r, i = (tf.convert_to_tensor(x, self.dtype) for x in (r, i))
-        check_input("r", r.shape, 3, "NHWC")
-        check_input("i", i.shape, 1, "NHWC")
+        r = self._check("r", r, 3)
+        i = self._check("i", i, 1)
         check_same_size("r", r.shape, "i", i.shape, "NHWC")
         return net(r, i)
 
@@ -83,34 +81,42 @@ class KinD(tf.Module):
         Returns (n, h, w, 1).
         """
         net = self.Illumination_adjust_net
-        i, ratio = (tf.convert_to_tensor(x, self.dtype) for x in (i, ratio))
-        check_input("i", i.shape, 1, "NHWC")
-        if ratio.ndim == 0:
+        i = self._check("i", i, 1)
+        ratio = tf.convert_to_tensor(ratio, self.dtype)
+        if ratio.shape.rank == 0:
             ratio = tf.fill(tf.shape(i), ratio)
-        check_input("ratio", ratio.shape, 1, "NHWC")
+        ratio = self._check("ratio", ratio, 1)
         check_same_size("i", i.shape, "ratio", ratio.shape, "NHWC")
         return net(i, ratio)
 
     def enhance(self, x, ratio=5.0):
         """The whole of evaluate.py after loading: decompose, restore, adjust, fuse.
 
-        x: (n, h, w, 3) in [0, 1], stretched to its own minimum and maximum as `kindling.images.load_images` does.
-        ratio: as in `adjust`. Returns (n, h, w, 3) in [0, 1].
+        x: (n, h, w, 3) in [0, 1]. It is taken as it is: stretch a photo to its own minimum and maximum first, as
+        evaluate.py does and `kindling.images.load_images` does, or a dark one comes out otherwise. ratio: as in
+        `adjust`. Returns (n, h, w, 3) in [0, 1].
         """
-        x = tf.convert_to_tensor(x, self.dtype)
         R, L = self.decompose(x)
         return fusion.fuse(x, R, L, self.restore(R, L), self.adjust(L, ratio))
 
     def state(self) -> dict[str, np.ndarray]:
-        """The weights as arrays, under their slim names, in TF axis order."""
-        return {name: variable.numpy() for name, variable in self.by_name.items()}
+        """A copy of the weights as arrays, under their slim names, in TF axis order."""
+        return {name: variable.numpy().copy() for name, variable in self.by_name.items()}
 
     def assign(self, state: Mapping[str, np.ndarray]) -> None:
-        """Set every weight from an array of the same name and shape, cast to the model's dtype."""
+        """Set every weight from an array of the same name and shape, cast to the model's dtype.
+
+        Raises KindlingError, and changes nothing, if a name is missing or extra or a shape is another.
+        """
         own = self.by_name
-        if set(own) != set(state):
-            problems = [f"{name} is missing" for name in own if name not in state]
-            problems += [f"{name} is not a variable of this model" for name in state if name not in own]
-            raise KindlingError.of(self.source, problems)
+        check_state(self.source, {k: v.shape for k, v in own.items()}, {k: v.shape for k, v in state.items()})
         for name, variable in own.items():
             variable.assign(tf.cast(state[name], self.dtype))
+
+    def _check(self, name, x, channels):
+        x = tf.convert_to_tensor(x)
+        if x.shape.rank is None:
+            raise KindlingError(f"{name} has no known number of axes, expected (n, h, w, {channels})")
+        check_input(name, x.shape, channels, "NHWC")
+        check_dtype(name, x.dtype.name, self.dtype.name)
+        return x

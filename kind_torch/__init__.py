@@ -5,6 +5,8 @@ kind = kind_torch.load("checkpoints")          # or .pth, .safetensors, .npz, .h
 out = kind.enhance(x, ratio=5.0)               # x: (n, 3, h, w) in [0, 1]
 """
 
+import torch
+
 from kind_torch.kind import KinD
 
 __all__ = ["KinD", "load"]
@@ -19,6 +21,7 @@ def load(path, dtype: str = "float32") -> KinD:
     import convert  # the reader of files; only loading needs it, the nets themselves do not
 
     variables = convert.read(path)
-    kind = KinD(convert.nets_in(variables), dtype, source=str(path))
+    with torch.random.fork_rng(devices=[]):  # the weights drawn here are thrown away, and must cost nobody's seed
+        kind = KinD(convert.nets_in(variables), dtype, source=str(path))
     kind.assign(convert.to_torch(variables))
     return kind.eval()

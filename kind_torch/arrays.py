@@ -44,13 +44,18 @@ def layers(kind, net: str, *arrays) -> Iterator[tuple[str, np.ndarray]]:
     for name, child in module.named_children():
         hooks.append(child.register_forward_pre_hook(lambda *_, name=name: recorder.scopes.append(name)))
         hooks.append(child.register_forward_hook(lambda *_: recorder.scopes.pop() and None))
+    failed = None
     try:
         with torch.inference_mode(), recorder:
             module(*inputs)
+    except Exception as error:  # noqa: BLE001 - raised again below, once the layers before it are handed out
+        failed = error
     finally:
         for hook in hooks:
             hook.remove()
-        yield from recorder.results.items()
+    yield from recorder.results.items()
+    if failed:
+        raise failed
 
 
 class _Recorder(TorchFunctionMode):

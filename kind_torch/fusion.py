@@ -18,7 +18,10 @@ def fuse(image, R, L, restored, adjusted):
 
 
 def mask(R):
-    """min(sqrt(2 g), 1), g the blurred gray of R (n, 3, h, w). Returns (n, 1, h, w)."""
+    """min(sqrt(2 g), 1), g the blurred gray of R (n, 3, h, w). Returns (n, 1, h, w).
+
+    Its gradient is infinite where 25x25 pixels of R are exactly 0, which the sigmoid that R comes from does not reach.
+    """
     gray = (R * R.new_tensor(GRAY).view(3, 1, 1)).sum(1, keepdim=True)
     return torch.sqrt(blur(gray) * 2).clamp(max=1)
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from kind_torch import fusion, model
-from kindling.checks import check_input, check_same_size
+from kindling.checks import check_dtype, check_input, check_nets, check_same_size, check_state
 from kindling.errors import MissingNetError
 
 __all__ = ["KinD"]
@@ -36,10 +36,11 @@ class KinD(nn.Module):
 
     def __init__(self, nets: Sequence[str] = tuple(NETS), dtype: str = "float32", source: str = "this model"):
         super().__init__()
+        check_nets(nets, tuple(NETS))
         self.source = source
         for net in nets:
             self.add_module(net, NETS[net]())
-        self.to(getattr(torch, dtype))
+        self.to(dtype if isinstance(dtype, torch.dtype) else getattr(torch, dtype))
 
     def __getattr__(self, name):
         """An nn.Module looks up its parts here; a net of KinD that is not among them gets a sentence."""
@@ -53,14 +54,14 @@ class KinD(nn.Module):
     def decompose(self, x):
         """A photo into reflectance and illumination. x: (n, 3, h, w). Returns R (n, 3, h, w), L (n, 1, h, w)."""
         net = self.DecomNet
-        check_input("x", x.shape, 3, "NCHW")
+        self._check("x", x, 3)
         return net(x)
 
     def restore(self, r, i):
         """Clean the reflectance. r: (n, 3, h, w), i: (n, 1, h, w). Returns (n, 3, h, w)."""
         net = self.Restoration_net
-        check_input("r", r.shape, 3, "NCHW")
-        check_input("i", i.shape, 1, "NCHW")
+        self._check("r", r, 3)
+        self._check("i", i, 1)
         check_same_size("r", r.shape, "i", i.shape, "NCHW")
         return net(r, i)
 
@@ -70,27 +71,42 @@ class KinD(nn.Module):
         Returns (n, 1, h, w).
         """
         net = self.Illumination_adjust_net
-        check_input("i", i.shape, 1, "NCHW")
+        self._check("i", i, 1)
         ratio = torch.as_tensor(ratio, dtype=i.dtype, device=i.device)
         if ratio.ndim == 0:
             ratio = ratio.expand(i.shape)
-        check_input("ratio", ratio.shape, 1, "NCHW")
+        self._check("ratio", ratio, 1)
         check_same_size("i", i.shape, "ratio", ratio.shape, "NCHW")
         return net(i, ratio)
 
     def enhance(self, x, ratio=5.0):
         """The whole of evaluate.py after loading: decompose, restore, adjust, fuse.
 
-        x: (n, 3, h, w) in [0, 1], stretched to its own minimum and maximum as `kindling.images.load_images` does.
-        ratio: as in `adjust`. Returns (n, 3, h, w) in [0, 1].
+        x: (n, 3, h, w) in [0, 1]. It is taken as it is: stretch a photo to its own minimum and maximum first, as
+        evaluate.py does and `kindling.images.load_images` does, or a dark one comes out otherwise. ratio: as in
+        `adjust`. Returns (n, 3, h, w) in [0, 1].
         """
         R, L = self.decompose(x)
         return fusion.fuse(x, R, L, self.restore(R, L), self.adjust(L, ratio))
 
     def state(self) -> dict[str, np.ndarray]:
-        """The weights as arrays, keyed and laid out as in the state_dict."""
-        return {key: value.detach().cpu().numpy() for key, value in self.state_dict().items()}
+        """A copy of the weights as arrays, keyed and laid out as in the state_dict."""
+        return {key: value.detach().cpu().numpy().copy() for key, value in self.state_dict().items()}
 
     def assign(self, state: Mapping[str, np.ndarray]) -> None:
-        """Set every weight from an array of the same key and shape, cast to the model's dtype."""
+        """Set every weight from an array of the same key and shape, cast to the model's dtype.
+
+        Raises KindlingError, and changes nothing, if a key is missing or extra or a shape is another.
+        """
+        own = self.state_dict()
+        check_state(self.source, {k: v.shape for k, v in own.items()}, {k: v.shape for k, v in state.items()})
         self.load_state_dict({key: torch.tensor(value) for key, value in state.items()})
+
+    def _check(self, name, x, channels):
+        check_input(name, x.shape, channels, "NCHW")
+        check_dtype(name, _name(x.dtype), _name(next(self.parameters()).dtype))
+
+
+def _name(dtype):
+    """`torch.float32` -> `float32`, as TensorFlow and numpy call it."""
+    return str(dtype).removeprefix("torch.")

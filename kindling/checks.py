@@ -1,16 +1,18 @@
 """What KinD asks of its inputs, checked once for both frameworks, before a framework can answer in its own words."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from kindling.errors import KindlingError
 
 
-def check_input(name: str, shape: Sequence[int], channels: int, layout: str) -> None:
-    """Refuse anything but a batch of images of at least one pixel. `layout` is "NHWC" or "NCHW"."""
+def check_input(name: str, shape: Sequence[int | None], channels: int, layout: str) -> None:
+    """Refuse anything but a batch of images of at least one pixel. `layout` is "NHWC" or "NCHW".
+
+    A size that is not known yet, inside a traced graph, is None and passes.
+    """
     shape = tuple(shape)
-    expected = "(n, h, w, {})" if layout == "NHWC" else "(n, {}, h, w)"
-    expected = expected.format(channels)
-    if len(shape) != 4 or shape[layout.index("C")] != channels:
+    expected = ("(n, h, w, {})" if layout == "NHWC" else "(n, {}, h, w)").format(channels)
+    if len(shape) != 4 or shape[layout.index("C")] not in (channels, None):
         hint = (
             f"; a single image wants a batch axis in front: {expected.replace('n', '1', 1)}" if len(shape) == 3 else ""
         )
@@ -19,10 +21,38 @@ def check_input(name: str, shape: Sequence[int], channels: int, layout: str) -> 
         raise KindlingError(f"{name} has shape {shape}: there is no pixel in it")
 
 
-def check_same_size(first: str, a: Sequence[int], second: str, b: Sequence[int], layout: str) -> None:
-    """Refuse two images of different batch, height or width."""
-    axes = [layout.index(axis) for axis in "NHW"]
-    if [a[i] for i in axes] != [b[i] for i in axes]:
+def check_dtype(name: str, dtype: str, expected: str) -> None:
+    """Refuse pixels that are not numbers in [0, 1] of the model's own precision."""
+    if "int" in dtype:
+        raise KindlingError(f"{name} is {dtype}, expected {expected} in [0, 1]: divide by 255, or by 65535 for 16 bits")
+    if dtype != expected:
+        raise KindlingError(f"{name} is {dtype} and the model {expected}: convert one to the other")
+
+
+def check_same_size(first: str, a: Sequence[int | None], second: str, b: Sequence[int | None], layout: str) -> None:
+    """Refuse two images of different batch, height or width, as far as these are known."""
+    pairs = [(a[k], b[k]) for k in map(layout.index, "NHW")]
+    if any(x != y for x, y in pairs if x is not None and y is not None):
         raise KindlingError(
             f"{first} has shape {tuple(a)} and {second} {tuple(b)}: they must match in all but channels"
         )
+
+
+def check_nets(nets: Sequence[str], known: Sequence[str]) -> None:
+    """Refuse the name of a net that KinD does not have."""
+    strangers = [str(net) for net in nets if net not in known]
+    if strangers:
+        raise KindlingError(f"KinD has no net called {', '.join(strangers)}; its nets are {', '.join(known)}")
+
+
+def check_state(source: str, own: Mapping[str, Sequence[int]], given: Mapping[str, Sequence[int]]) -> None:
+    """Refuse weights whose names or shapes are not the model's own, everything at once. Both: name -> shape."""
+    problems = [f"{name} is missing" for name in own if name not in given]
+    problems += [f"{name} is not a variable of this model" for name in given if name not in own]
+    problems += [
+        f"{name} has shape {tuple(given[name])}, expected {tuple(own[name])}"
+        for name in own
+        if name in given and tuple(given[name]) != tuple(own[name])
+    ]
+    if problems:
+        raise KindlingError.of(source, problems)

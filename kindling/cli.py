@@ -1,12 +1,13 @@
 """The command `kindling`: finds the subcommand, runs it, and turns what went wrong into one line and an exit code.
 
-0 done; 1 the check failed; 2 wrong usage or input, one line on stderr; 130 stopped by Ctrl-C. Subcommands are
-imported when called, so `kindling --help` needs neither TensorFlow nor PyTorch.
+0 done; 1 the check failed; 2 wrong usage or input, one line on stderr; 130 stopped by Ctrl-C; 70 a fault of ours, with
+its traceback. Subcommands are imported when called, so `kindling --help` needs neither TensorFlow nor PyTorch.
 """
 
 import importlib
 import os
 import sys
+import traceback
 
 import click
 
@@ -33,9 +34,10 @@ class _Lazy(click.Group):
             formatter.write_dl(COMMANDS.items())
 
 
-@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Lazy, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="kindling")
-def kindling():
+@click.pass_context
+def kindling(context):
     """KinD low-light enhancement in TensorFlow 2 and PyTorch, proven equal.
 
     \b
@@ -43,6 +45,8 @@ def kindling():
     kindling convert checkpoints/ kind.pth
     kindling parity
     """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 def main(arguments=None) -> int:
@@ -52,15 +56,28 @@ def main(arguments=None) -> int:
         return kindling.main(arguments, prog_name="kindling", standalone_mode=False) or 0
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "kindling"
-        click.echo(f"kindling: {error.format_message()} See `{command} --help`.", err=True)
+        _say(f"{error.format_message()} See `{command} --help`.")
     except click.ClickException as error:
-        click.echo(f"kindling: {error.format_message()}", err=True)
+        _say(error.format_message())
     except KindlingError as error:
-        click.echo(f"kindling: {error}", err=True)
+        _say(str(error))
+    except OSError as error:
+        _say(f"{error.filename or 'the system'}: {error.strerror or error}")
+    except MemoryError as error:
+        _say(f"there is not enough memory for this: {error}")
     except (KeyboardInterrupt, click.Abort):
-        click.echo("kindling: stopped", err=True)
+        _say("stopped")
         return 130
+    except Exception:  # noqa: BLE001 - a bug of ours; 1 would say that a check had failed
+        traceback.print_exc()
+        return 70
     return 2
+
+
+def _say(message: str) -> None:
+    """One line on stderr, also where a file's name or content brings line breaks or terminal codes with it."""
+    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
+    click.echo(f"kindling: {line}", err=True)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ class KindlingError(Exception):
         """
         shown = list(problems[:SHOWN])
         if len(problems) > SHOWN:
-            shown.append(f"and {len(problems) - SHOWN} more problems")
+            shown.append(f"and {len(problems) - SHOWN} more")
         if then:
             shown.append(then)
         return cls(f"{what}: " + "; ".join(shown))

@@ -10,26 +10,30 @@ from types import ModuleType
 
 from kindling.errors import KindlingError
 
+# What is imported, what it is called, which extra brings it.
 EXTRAS = {
-    "tensorflow": ("TensorFlow", "tf"),
-    "torch": ("PyTorch", "torch"),
-    "accelerate": ("Hugging Face accelerate", "train"),
-    "tensorboard": ("TensorBoard", "train"),
+    "tensorflow": (("tensorflow", "tf_slim"), "TensorFlow with tf-slim", "tf"),
+    "torch": (("torch",), "PyTorch", "torch"),
+    "accelerate": (("accelerate",), "Hugging Face accelerate", "train"),
+    "tensorboard": (("tensorboard",), "TensorBoard", "train"),
 }
 
 
 def import_framework(name: str, purpose: str) -> ModuleType:
     """The module `name`, one of EXTRAS; if it is not installed, a KindlingError saying what `purpose` needs."""
-    called, extra = EXTRAS[name]
-    try:
-        with _stderr_held_back():
-            return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name != name:
-            raise
-        raise KindlingError(
-            f"{purpose} needs {called}, which is not installed: pip install 'kindling-llie[{extra}]'"
-        ) from error
+    modules, called, extra = EXTRAS[name]
+    for module in modules:
+        try:
+            if sys.modules.get(module) is None:
+                with _stderr_held_back():
+                    importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            if error.name != module:
+                raise
+            raise KindlingError(
+                f"{purpose} needs {called}, which is not installed: pip install 'kindling-llie[{extra}]'"
+            ) from error
+    return sys.modules[name]
 
 
 @contextlib.contextmanager
@@ -39,6 +43,9 @@ def _stderr_held_back() -> Iterator[None]:
     TensorFlow greets from C++ on every import, before any setting of its own can stop it, and our stderr is one line
     a person is meant to read.
     """
+    if sys.stderr is None:  # started with stderr closed
+        yield
+        return
     sys.stderr.flush()
     with tempfile.TemporaryFile() as held:
         stderr = os.dup(2)

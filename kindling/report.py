@@ -7,26 +7,33 @@ import math
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 
 def number(x: float) -> str:
-    """1.2e-06, 0, or - where there is nothing to show."""
+    """1.2e-06, 0, or "none" where there is no finite figure."""
     if math.isinf(x):
-        return "-"
+        return "none"
     return "0" if x == 0 else f"{x:.1e}"
 
 
 def print_parity(report, reference: str, port: str, console: Console, all_layers: bool = False) -> None:
     """The outputs case by case, the layers in a line for each net (or one by one), and the verdict in one sentence."""
     console.print(_table("Outputs: largest distance", report.outputs, reference, port, lambda r: (r.case, r.what)))
+    console.print(
+        f"{port}-{reference}: float32 against float32; exact: the float64 result; float64: against each other"
+    )
+    console.print()
     for net, rows in _by_net(report.layers).items():
-        console.print()
         if all_layers:
             title = f"{net}: largest distance over all inputs, relative to the layer's largest value"
             console.print(_table(title, rows, reference, port, lambda r: (r.what.split("/", 1)[1],)))
         worst = max(rows, key=lambda row: row.difference)
         layer = worst.what.split("/", 1)[1]
-        console.print(f"{net}: {len(rows)} layers, {layer} furthest: {number(worst.difference)} of its largest value")
+        furthest = f"{layer} furthest apart, by {number(worst.difference)} of its largest value"
+        console.print(f"{net}: {len(rows)} layers, {furthest}", markup=False)
+        if all_layers:
+            console.print()
     for row in report.first_differences:
         console.print(f"{row.case}: the first layer that differs is {row.what}{_because(row)}", markup=False)
     for net in report.skipped:
@@ -51,10 +58,11 @@ def _table(title, rows, reference, port, names):
     table.add_column("")
     said = None
     for row in rows:
-        verdict = "[green]ok[/]" if row.ok else f"[red]over[/] {row.note}"
+        verdict = Text("ok", "green") if row.ok else Text("over ", "red").append(row.note, "default")
         figures = (row.difference, row.reference_error, row.port_error, row.double)
         first, *rest = names(row)
-        table.add_row("" if first == said else first, *rest, *map(number, figures), verdict)
+        shown = [Text("" if first == said else first), *map(Text, rest)]  # a file's name may look like markup
+        table.add_row(*shown, *map(number, figures), verdict)
         said = first
     return table
 

@@ -7,11 +7,8 @@ import contextlib
 
 import tensorflow as tf
 
-FOLDERS = {
-    "DecomNet": "decom_net_train",
-    "Restoration_net": "Restoration_net_train",
-    "Illumination_adjust_net": "illumination_adjust_net_train",
-}
+from convert.nets import NETS
+
 FEEDS = {
     "DecomNet": ("input_low:0",),
     "Restoration_net": ("input_low_r:0", "input_low_i:0"),
@@ -28,7 +25,7 @@ FETCHES = {
 def graph(reference, net, checkpoint):
     """A function from the net's NHWC inputs to its outputs, in the authors' graph with `checkpoint` restored by their
     own Saver."""
-    meta = reference / "checkpoint" / FOLDERS[net] / "model.ckpt.meta"
+    meta = reference / "checkpoint" / NETS[net].folder / "model.ckpt.meta"
     graph = tf.Graph()
     with graph.as_default():
         saver = tf.compat.v1.train.import_meta_graph(str(meta))

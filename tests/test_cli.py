@@ -52,6 +52,22 @@ def test_help_imports_no_framework(command):
     assert ended.stderr == ""
 
 
+def test_without_a_command_it_helps():
+    ended = kindling()
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.startswith("Usage: kindling")
+
+
+def test_a_fault_of_ours_is_not_a_failed_check():
+    program = (
+        "import sys; from kindling import cli; import kindling.commands.inspect as i; "
+        "i.inspect.callback = lambda path: 1 / 0; sys.exit(cli.main(['inspect', 'x']))"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert ended.returncode == 70
+    assert "ZeroDivisionError" in ended.stderr
+
+
 def test_version():
     from kindling import __version__
 
@@ -62,7 +78,7 @@ def test_version():
 
 WRONG = {
     "no such command": (["frobnicate"], "No such command 'frobnicate'"),
-    "no such option": (["parity", "--frob"], "--frob'. See `kindling parity --help`"),
+    "no such option": (["parity", "--frob"], "See `kindling parity --help`"),
     "missing argument": (["convert", "a.npz"], "Missing argument 'DST'"),
     "wrong path": (["convert", "nowhere.npz", "b.h5"], "nowhere.npz: no such file"),
     "unknown suffix": (["convert", "adjust.npz", "b.docx"], "b.docx: unknown suffix .docx; known are .h5"),
@@ -74,6 +90,13 @@ WRONG = {
     "weights missing": (["enhance", "photo.png", "-o", "out", "--weights", "gone"], "gone: no such file, and no TF"),
     "size of letters": (["parity", "--size", "axb"], "axb: expected HxW or NxHxW, such as 37x51"),
     "size of zero": (["parity", "--size", "0x5"], "0x5: expected HxW or NxHxW"),
+    "size in other digits": (["parity", "--size", "\u00b2x3"], "expected HxW or NxHxW"),
+    "seed below zero": (["parity", "--seed", "-1"], "Invalid value for '--seed'"),
+    "tolerance without end": (["parity", "--tolerance", "inf"], "inf is no number to judge by"),
+    "report over something": (["parity", "--json", "there.h5"], "the output exists already: there.h5"),
+    "two reports in one": (["parity", "--json", "r", "--html", "r"], "--json and --html name the same file"),
+    "a name of two lines": (["convert", "two\nlines.npz", "b.h5"], r"two\nlines.npz: no such file"),
+    "a name too long": (["convert", "x" * 300 + ".npz", "b.h5"], "File name too long"),
 }  # fmt: skip
 
 
@@ -111,7 +134,7 @@ def test_a_framework_that_is_not_installed(adjust_npz, tmp_path):
         "import sys; sys.modules['torch'] = None; sys.modules['tensorflow'] = None; "
         "from kindling.cli import main; sys.exit(main(sys.argv[1:]))"
     )
-    for backend, words in (("torch", "needs PyTorch"), ("tf", "needs TensorFlow")):
+    for backend, words in (("torch", "needs PyTorch"), ("tf", "needs TensorFlow with tf-slim")):
         arguments = [
             "enhance",
             photo(tmp_path / "a.png"),

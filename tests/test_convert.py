@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import zipfile
 from pathlib import Path
 
 import h5py
@@ -205,10 +206,18 @@ UNSOUND = {
         lambda v: changed(without(v, "DecomNet/g_conv1_1/biases"), NAME, ones(3, dtype=np.float16)),
         ["biases is missing", "has shape (3,)", "is float16"],
     ),
+    "many of another dtype": (
+        lambda v: {name: array.astype(np.float16) for name, array in v.items()},
+        ["26 variables are float16, expected float32, DecomNet/g_conv1_1/weights"],
+    ),
+    "many extra": (
+        lambda v: v | {f"DecomNet/x{k}": ones(1) for k in range(5)},
+        ["5 variables are not of KinD, DecomNet/x0 first"],
+    ),
     "another model": (lambda v: {"DecomNet/conv/kernel": ones(3)}, ["this is a RetinexNet checkpoint"]),
     "nothing of KinD": (
         lambda v: {"layer/w": ones(3)},
-        ["no variable of KinD in it (it holds layer/w)", "DecomNet, Restoration_net"],
+        ["no variable of KinD in it: it holds layer/w, expected names such as DecomNet/g_conv1_1/weights"],
     ),
 }
 
@@ -291,7 +300,7 @@ def test_a_pth_that_needs_pickle(tmp_path):
 
 
 @pytest.mark.torch
-@pytest.mark.parametrize(("held", "words"), [([1, 2], "it is a list"), ({"epoch": 3}, "'epoch' in it is no tensor")])
+@pytest.mark.parametrize(("held", "words"), [([1, 2], "it is a list"), ({"epoch": 3}, "'epoch' is no tensor")])
 def test_a_pth_that_is_no_state_dict(tmp_path, held, words):
     import torch
 
@@ -400,6 +409,229 @@ def test_an_unwritable_place(small, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(KindlingError, match="cannot be written to"):
         convert.write(tmp_path / "file" / "out.npz", small)
+
+
+def test_an_empty_name(small):
+    with pytest.raises(KindlingError, match="the name of the output is empty"):
+        convert.write("", small)
+
+
+def test_into_the_folder_above(small, tmp_path, monkeypatch):
+    """`..` has no name of its own to write a draft under."""
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "a" / "b")
+    convert.write("..", small)
+    assert sorted(p.name for p in (tmp_path / "a").iterdir()) == [
+        "b",
+        "decom_net_train",
+        "illumination_adjust_net_train",
+    ]
+    assert differences(small, convert.read(tmp_path / "a")) == []
+    assert list((tmp_path / "a" / "b").iterdir()) == []
+
+
+def test_folders_made_for_nothing_are_removed(small, tmp_path, monkeypatch):
+    def full(path, variables, metadata):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setitem(formats._WRITERS, "npz", full)
+    with pytest.raises(KindlingError, match="No space left on device; nothing was changed"):
+        convert.write(tmp_path / "new" / "deep" / "out.npz", small)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_library_that_fails_to_write(small, tmp_path, monkeypatch):
+    def failing(path, variables, metadata):
+        raise RuntimeError("its own words\nand more")
+
+    monkeypatch.setitem(formats._WRITERS, "npz", failing)
+    with pytest.raises(KindlingError, match=r"writing as npz failed: its own words$"):
+        convert.write(tmp_path / "out.npz", small)
+
+
+OTHERS = {
+    "a repository's checkpoint folder": "checkpoint/decom_net_train/model.ckpt",
+    "a bundle at the top": "model.ckpt",
+    "a retrained net": "illumination_adjust_net_retrain/model.ckpt",
+}
+
+
+@pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
+def test_a_folder_in_which_another_checkpoint_would_be_read(small, tmp_path, other):
+    """Reading the folder afterwards would give other weights than were just written there."""
+    own = {n: a for n, a in small.items() if n.split("/")[0] == ("DecomNet" if "decom" in other else n.split("/")[0])}
+    convert.write(tmp_path / "folder" / other, own)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(KindlingError, match=r"holds other checkpoints, which would be read too.*use another folder"):
+        convert.write(tmp_path / "folder", small, force=True)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_net_beside_others_is_welcome(small, tmp_path):
+    for net in ("DecomNet", "Illumination_adjust_net"):
+        convert.write(tmp_path / "nets", {n: a for n, a in small.items() if n.startswith(net)})
+    assert differences(small, convert.read(tmp_path / "nets")) == []
+
+
+@pytest.mark.parametrize("name", ["out.npz", "out.ckpt"])
+def test_a_folder_where_the_file_should_be(small, tmp_path, name):
+    (tmp_path / name).mkdir()
+    with pytest.raises(KindlingError, match="is a folder, and its name asks for a file"):
+        convert.write(tmp_path / name, small, force=True)
+
+
+@pytest.mark.parametrize("moves", range(1, 9))
+def test_all_files_or_none(small, tmp_path, monkeypatch, moves):
+    """Two nets overwritten with --force, failing at each of the moves in turn: the old ones are all back."""
+    convert.write(tmp_path / "nets", small)
+    before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+    replace, calls = os.replace, []
+
+    def failing(source, target):
+        calls.append(target)
+        if len(calls) == moves:
+            raise OSError(5, "Input/output error")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", failing)
+    with pytest.raises(KindlingError, match="Input/output error; nothing was changed"):
+        convert.write(tmp_path / "nets", {n: 2 * a for n, a in small.items()}, force=True)
+    assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
+
+
+@pytest.mark.skipif(os.name != "posix", reason="SIGKILL is POSIX")
+@pytest.mark.parametrize("moves", range(1, 13))
+def test_killed_while_overwriting_several_files(small, tmp_path, moves):
+    """SIGKILL at each of the moves in turn: what is then read is old, new or nothing, and never some of each."""
+    doubled = {n: 2 * a for n, a in small.items()}
+    convert.write(tmp_path / "nets", small)
+    np.savez(tmp_path / "new.npz", **doubled)
+    program = textwrap.dedent(f"""
+        import os, signal, sys
+        from convert import convert_file
+        replace, calls = os.replace, []
+        def killed(source, target):
+            calls.append(target)
+            if len(calls) == {moves}:
+                os.kill(os.getpid(), signal.SIGKILL)
+            replace(source, target)
+        os.replace = killed
+        convert_file(sys.argv[1], sys.argv[2], force=True)
+    """)
+    ended = subprocess.run([sys.executable, "-c", program, tmp_path / "new.npz", tmp_path / "nets"])
+    assert ended.returncode == -signal.SIGKILL
+    try:
+        held = convert.read(tmp_path / "nets")
+    except KindlingError:
+        return
+    for net in convert.nets_in(held):
+        own = {n: a for n, a in held.items() if n.startswith(f"{net}/")}
+        old = differences({n: small[n] for n in own}, own)
+        new = differences({n: doubled[n] for n in own}, own)
+        assert old == [] or new == []
+    sides = {np.array_equal(held[n], small[n]) for n in held if n.endswith("weights")}
+    assert len(sides) == 1
+
+
+def test_a_link_is_replaced_not_followed(small, tmp_path):
+    (tmp_path / "precious.npz").write_text("precious")
+    (tmp_path / "out.npz").symlink_to(tmp_path / "precious.npz")
+    (tmp_path / "dangling.npz").symlink_to(tmp_path / "gone.npz")
+    for name in ("out.npz", "dangling.npz"):
+        with pytest.raises(KindlingError, match="exists already"):
+            convert.write(tmp_path / name, small)
+        convert.write(tmp_path / name, small, force=True)
+        assert not (tmp_path / name).is_symlink()
+    assert (tmp_path / "precious.npz").read_text() == "precious"
+
+
+def test_a_folder_with_a_suffix_of_a_file(small, tmp_path):
+    convert.write(tmp_path / "nets", small)
+    (tmp_path / "nets").rename(tmp_path / "nets.h5")
+    convert.convert_file(tmp_path / "nets.h5", tmp_path / "out.npz")
+    assert differences(small, convert.read(tmp_path / "out.npz")) == []
+
+
+def test_h5_with_more_than_numbers(small, tmp_path):
+    convert.write(tmp_path / "x.h5", small)
+    with h5py.File(tmp_path / "x.h5", "a") as file:
+        file["notes"] = "hello"
+        file["nothing"] = h5py.Empty("f4")
+    with pytest.raises(KindlingError, match="notes holds no numbers; nothing holds no numbers"):
+        convert.read(tmp_path / "x.h5")
+
+
+def test_npz_with_somebody_elses_comment(small, tmp_path):
+    for comment in (b"hello", b"[1, 2]", b'{"epoch": 3}', b"\xff"):
+        np.savez(tmp_path / "x.npz", **small)
+        with zipfile.ZipFile(tmp_path / "x.npz", "a") as archive:
+            archive.comment = comment
+        convert.convert_file(tmp_path / "x.npz", tmp_path / "out.safetensors", force=True)
+        assert differences(small, convert.read(tmp_path / "out.safetensors")) == []
+
+
+def test_sha256_of_a_bundle_with_an_odd_name(small, tmp_path):
+    """The name is no pattern, and its neighbours are not part of it."""
+    convert.write(tmp_path / "model[1].ckpt", small)
+    (tmp_path / "model[1].ckpt.old.index").write_text("not mine")
+    prefix = tmp_path / "model[1].ckpt"
+    assert [p.name for p in bundles.files(prefix)] == [
+        "model[1].ckpt.data-00000-of-00001",
+        "model[1].ckpt.index",
+    ]
+
+
+@pytest.mark.parametrize("named", ["run/model.ckpt-5", r"D:\\KinD\\model.ckpt-5"])
+def test_a_state_file_relative_or_from_windows(small, tmp_path, named):
+    folder = tmp_path / "run" if named.startswith("run") else tmp_path
+    convert.write(folder / "model.ckpt-5", small)
+    (tmp_path / "checkpoint").write_text(f'model_checkpoint_path: "{named}"\n')
+    assert differences(small, convert.read(tmp_path)) == []
+
+
+@pytest.mark.torch
+def test_a_pth_of_parameters(small, tmp_path):
+    import torch
+
+    state = {key: torch.nn.Parameter(torch.tensor(array)) for key, array in convert.to_torch(small).items()}
+    torch.save(state, tmp_path / "x.pth")
+    assert differences(small, convert.read(tmp_path / "x.pth")) == []
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda torch, t: t.bfloat16(), "DecomNet.w is bfloat16, expected plain float32"),
+        (lambda torch, t: t.to_sparse(), "DecomNet.w is sparse_coo, expected plain float32"),
+        (lambda torch, t: {"w": t}, "'DecomNet.w' is a dict; save what is in it by itself"),
+    ],
+)
+def test_a_pth_of_odd_tensors(tmp_path, change, words):
+    import torch
+
+    torch.save({"DecomNet.w": change(torch, torch.ones(2))}, tmp_path / "x.pth")
+    with pytest.raises(KindlingError, match=words):
+        convert.read(tmp_path / "x.pth")
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("content", [b"<html>404</html>", bytes(5000)], ids=["page", "zeros"])
+def test_a_pth_that_is_none(tmp_path, content):
+    (tmp_path / "x.pth").write_bytes(content)
+    with pytest.raises(KindlingError, match="is no PyTorch file, or damaged"):
+        convert.read(tmp_path / "x.pth")
+
+
+def test_the_authors_folder_without_its_shard(small, tmp_path):
+    """Their repository lacks one net's data: the two others can be had, and the sentence says how."""
+    convert.write(tmp_path, small)
+    convert.write(tmp_path / "Restoration_net_train" / "model.ckpt", seeded("Restoration_net"))
+    (tmp_path / "Restoration_net_train" / "model.ckpt.data-00000-of-00001").unlink()
+    with pytest.raises(KindlingError) as error:
+        convert.read(tmp_path)
+    assert "model.ckpt.data-00000-of-00001 is missing" in str(error.value)
+    assert f"other nets can be read by themselves: {tmp_path}/decom_net_train" in str(error.value)
 
 
 def test_the_source_is_only_read(small, tmp_path):

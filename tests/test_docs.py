@@ -57,6 +57,7 @@ def test_the_snippets_of_the_readme_run(seeded_npz, tmp_path):
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
     assert blocks
     convert.convert_file(seeded_npz, tmp_path / "checkpoints")
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
     program = "\n".join(blocks)
     run = subprocess.run(
         [sys.executable, "-c", program],

@@ -46,6 +46,8 @@ VERDICTS = {
     "further than TF and than 1e-5": (row(1e-7, 2e-5, 1e-15), False),
     "another function, however close in float32": (row(1e-7, 1e-7, 2e-10), False),
     "nothing to compare": (row(inf, inf, inf), False),
+    "NaN on both sides, in float32 alone": (row(inf, inf, 0, inf), False),
+    "TF overflows, the port does not": (row(inf, 1e-7, 0, inf), False),
 }
 
 
@@ -56,7 +58,8 @@ def test_the_yardstick(given, ok):
 
 @pytest.mark.parametrize(("difference", "ok"), [(1e-6, True), (1e-5, True), (1.1e-5, False), (inf, False)])
 def test_an_absolute_tolerance_is_judged_by_itself(difference, ok):
-    assert _passes(row(inf, inf, inf, difference), 1e-5) is ok
+    assert _passes(row(9, 9, 9, difference), 1e-5) is ok
+    assert not _passes(row(inf, inf, inf, inf), inf)
 
 
 def test_random_cases_are_reproducible():
@@ -154,6 +157,7 @@ def stub(name, single, double):
     [
         (stub("torch", 0.5 + 1e-4, 0.5), "the same function, its rounding 1.0e-04 where 0.0e+00 was reached"),
         (stub("torch", 0.5, 0.6), ""),
+        (stub("torch", np.nan, 0.5), "not finite: these weights are too large for float32"),
     ],
 )
 def test_what_is_said_of_a_row_that_is_over(port, note):
