@@ -17,6 +17,7 @@ TF = [
     "tf-slim >= 1.1; python_version < '3.14'",
 ]
 TORCH = ["torch >= 2.10"]  # older ones can be made to run code by a file loaded with weights_only
+TRAIN = ["accelerate >= 1.0", "tensorboard >= 2.18"]
 DEV = ["coverage", "matplotlib", "pytest", "pytest-xdist", "ruff"]
 
 setup(
@@ -40,6 +41,6 @@ setup(
         "safetensors >= 0.4.3",
         "scikit-image >= 0.24",
     ],
-    extras_require={"tf": TF, "torch": TORCH, "all": TF + TORCH, "dev": DEV},
+    extras_require={"tf": TF, "torch": TORCH, "all": TF + TORCH + TRAIN, "train": TRAIN, "dev": DEV},
     entry_points={"console_scripts": ["kindling = kindling.cli:main"]},
 )

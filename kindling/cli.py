@@ -19,6 +19,7 @@ COMMANDS = {
     "convert": "Carry weights between TensorFlow, PyTorch and neutral files.",
     "inspect": "List what a checkpoint holds, and what is missing or extra.",
     "parity": "Prove that TensorFlow and PyTorch compute the same.",
+    "train": "Train the nets from pairs of photos.",
 }
 
 

@@ -14,11 +14,13 @@ from kindling.errors import KindlingError
 EXTRAS = {
     "tensorflow": (("tensorflow", "tf_slim"), "TensorFlow with tf-slim", "tf"),
     "torch": (("torch",), "PyTorch", "torch"),
+    "accelerate": (("accelerate",), "Hugging Face accelerate", "train"),
+    "tensorboard": (("tensorboard",), "TensorBoard", "train"),
 }
 
 
 def import_framework(name: str, purpose: str) -> ModuleType:
-    """The module `tensorflow` or `torch`; if it is not installed, a KindlingError saying what `purpose` needs it."""
+    """The module `name`, one of EXTRAS; if it is not installed, a KindlingError saying what `purpose` needs."""
     modules, called, extra = EXTRAS[name]
     for module in modules:
         try:

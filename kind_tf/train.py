@@ -1,0 +1,146 @@
+"""One training step of each net, with the optimizer the authors trained with.
+
+A step runs the net, takes its loss (kind_tf/losses.py), follows the gradient once and returns the terms as they
+were before it. What is fed to it, in what order and for how long is kindling/training.py's. Tensors are NHWC in
+[0, 1]. kind_torch/train.py is the same file in PyTorch.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from kind_tf import losses
+from kind_tf.kind import KinD
+from kindling.errors import KindlingError
+
+__all__ = ["Adam", "Trainer", "adjustment_step", "decomposition_step", "make_optimizer", "restoration_step"]
+
+EPSILON = 1e-8
+
+
+class Adam(tf.Module):
+    """tf.compat.v1.train.AdamOptimizer in eager TF2, by the same kernel: epsilon is added to sqrt(v) itself.
+
+    `lr`, `beta1_power` and `beta2_power` are variables, `m` and `v` lists of them, one for each of `params`.
+    """
+
+    def __init__(self, params, lr):
+        super().__init__(name="Adam")
+        self.params = list(params)
+        dtype = self.params[0].dtype
+        self.lr, self.beta1_power, self.beta2_power = (tf.Variable(x, dtype=dtype) for x in (lr, 0.9, 0.999))
+        self.m, self.v = ([tf.Variable(tf.zeros_like(p)) for p in self.params] for _ in "mv")
+
+    def step(self, gradients):
+        """Move every parameter once; gradients: one for each of `params`, in their order."""
+        beta1, beta2, epsilon = (tf.constant(x, self.lr.dtype) for x in (0.9, 0.999, EPSILON))
+        for param, m, v, gradient in zip(self.params, self.m, self.v, gradients, strict=True):
+            tf.raw_ops.ResourceApplyAdam(
+                var=param.handle, m=m.handle, v=v.handle, grad=gradient, lr=self.lr, epsilon=epsilon,
+                beta1=beta1, beta2=beta2, beta1_power=self.beta1_power, beta2_power=self.beta2_power,
+            )  # fmt: skip
+        self.beta1_power.assign(self.beta1_power * beta1)
+        self.beta2_power.assign(self.beta2_power * beta2)
+
+
+def make_optimizer(params, lr):
+    """Adam with TensorFlow's defaults and TensorFlow's arithmetic. params: a list of tf.Variable."""
+    return Adam(params, lr)
+
+
+def decomposition_step(net, optimizer, low, high, cell=None, **options):
+    """low, high: (n, h, w, 3), one scene dark and bright. Returns the terms of `decomposition_loss`.
+
+    cell: take the loss in squares of this many pixels, by which h and w divide, each with its own zeros beyond its
+    border. So patches larger than the original's 48 do not make L = 1, R = image cheap (docs/training.md).
+    options: of the loss.
+    """
+    with tf.GradientTape() as tape:
+        R_low, L_low = net(low)
+        R_high, L_high = net(high)
+        images = (R_low, L_low, R_high, L_high, low, high)
+        terms = losses.decomposition_loss(*(_cells(x, cell) for x in images), **options)
+    return _descend(optimizer, terms, tape)
+
+
+def adjustment_step(net, optimizer, i, ratio, target):
+    """i, ratio, target: (n, h, w, 1). Returns the terms of `adjustment_loss`."""
+    with tf.GradientTape() as tape:
+        terms = losses.adjustment_loss(net(i, ratio), target)
+    return _descend(optimizer, terms, tape)
+
+
+def restoration_step(net, optimizer, r, i, target):
+    """r, target: (n, h, w, 3); i: (n, h, w, 1). Returns the terms of `restoration_loss`."""
+    with tf.GradientTape() as tape:
+        terms = losses.restoration_loss(net(r, i), target)
+    return _descend(optimizer, terms, tape)
+
+
+STEPS = {
+    "DecomNet": decomposition_step,
+    "Illumination_adjust_net": adjustment_step,
+    "Restoration_net": restoration_step,
+}
+
+
+class Trainer:
+    """One net in training, between plain arrays: what kindling/training.py drives, in either framework.
+
+    net: "DecomNet", "Illumination_adjust_net" or "Restoration_net". Float32 in one process, as the original; for
+    bfloat16, a chosen device and several processes there is kind_torch. options: of the net's step.
+    """
+
+    is_main = True  # of several processes the one that writes and shows; here there is one
+
+    def __init__(self, net: str, precision: str = "float32", device: str = "auto", **options):
+        if (precision, device) != ("float32", "auto"):
+            raise KindlingError(
+                f"--backend tf trains in float32 on TensorFlow's own device, not in {precision} on {device}; "
+                "--backend torch does"
+            )
+        self.kind = KinD([net])
+        self.optimizer = make_optimizer(self.kind.by_name.values(), 1e-4)
+        function = getattr(self.kind, net)
+        self._step = tf.function(lambda *batch: STEPS[net](function, self.optimizer, *batch, **options))
+
+    def agree(self, flag: bool) -> bool:
+        """Whether any process says so; here there is one."""
+        return flag
+
+    def step(self, batch: tuple[np.ndarray, ...], lr: float) -> dict[str, float]:
+        """One step on NHWC arrays, in the order of the step's arguments. Returns the loss terms before it."""
+        self.optimizer.lr.assign(lr)
+        terms = self._step(*(tf.constant(x) for x in batch))
+        return {name: float(term) for name, term in terms.items()}
+
+    def state(self) -> dict[str, dict[str, np.ndarray]]:
+        """Weights and Adam's two moments of each, under slim names and in TF axis order: `weights`, `m`, `v`."""
+        parts = {"weights": self.optimizer.params, "m": self.optimizer.m, "v": self.optimizer.v}
+        names = list(self.kind.by_name)
+        return {part: {n: x.numpy() for n, x in zip(names, xs, strict=True)} for part, xs in parts.items()}
+
+    def assign(self, state: Mapping[str, Mapping[str, np.ndarray]], steps: int) -> None:
+        """Go on from a `state()` that was `steps` steps into its training."""
+        parts = {"weights": self.optimizer.params, "m": self.optimizer.m, "v": self.optimizer.v}
+        for part, variables in parts.items():
+            for name, variable in zip(self.kind.by_name, variables, strict=True):
+                variable.assign(state[part][name])
+        # The powers are float32 products of as many factors, rounded after each, so they are multiplied out again.
+        for power, beta in ((self.optimizer.beta1_power, 0.9), (self.optimizer.beta2_power, 0.999)):
+            power.assign(np.multiply.accumulate(np.full(steps + 1, beta, np.float32))[-1])
+
+
+def _cells(x, size):
+    """(n, h, w, c) -> (n h/size w/size, size, size, c)"""
+    if not size:
+        return x
+    n, h, w, c = x.shape
+    x = tf.reshape(x, [n, h // size, size, w // size, size, c])
+    return tf.reshape(tf.transpose(x, [0, 1, 3, 2, 4, 5]), [-1, size, size, c])
+
+
+def _descend(optimizer, terms, tape):
+    optimizer.step(tape.gradient(terms["total"], optimizer.params))
+    return terms

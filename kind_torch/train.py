@@ -1,0 +1,180 @@
+"""One training step of each net, with the optimizer the authors trained with.
+
+A step runs the net, takes its loss (kind_torch/losses.py), follows the gradient once and returns the terms as they
+were before it. What is fed to it, in what order and for how long is kindling/training.py's. Tensors are NCHW in
+[0, 1]. kind_tf/train.py is the same file in TensorFlow.
+"""
+
+import math
+from collections.abc import Mapping
+from functools import partial
+
+import numpy as np
+import torch
+
+from kind_torch import losses
+from kind_torch.kind import KinD
+from kindling.errors import KindlingError
+from kindling.frameworks import import_framework
+
+__all__ = ["Adam", "Trainer", "adjustment_step", "decomposition_step", "make_optimizer", "restoration_step"]
+
+EPSILON = 1e-8
+
+
+class Adam(torch.optim.Adam):
+    """Adam as TensorFlow does it: epsilon is added to sqrt(v) itself, not to sqrt(v / (1 - beta2^t)) (epsilon hat).
+
+    Where a gradient is around 1e-8 or smaller, and in the first thousand steps, the two differ.
+    """
+
+    @torch.no_grad()
+    def step(self, closure=None):
+        for group in self.param_groups:
+            done = next((int(self.state[p]["step"]) for p in group["params"] if self.state[p]), 0)
+            group["eps"] = EPSILON / math.sqrt(1 - group["betas"][1] ** (done + 1))  # undoes PyTorch's own division
+        return super().step(closure)
+
+
+def make_optimizer(params, lr):
+    """Adam with TensorFlow's defaults and TensorFlow's arithmetic. params: an iterable of nn.Parameter."""
+    return Adam(params, lr=lr, betas=(0.9, 0.999), eps=EPSILON, fused=True)
+
+
+def decomposition_step(net, optimizer, low, high, cell=None, **options):
+    """low, high: (n, 3, h, w), one scene dark and bright. Returns the terms of `decomposition_loss`.
+
+    cell: take the loss in squares of this many pixels, by which h and w divide, each with its own zeros beyond its
+    border. So patches larger than the original's 48 do not make L = 1, R = image cheap (docs/training.md).
+    options: of the loss.
+    """
+    R_low, L_low = net(low)
+    R_high, L_high = net(high)
+    images = (R_low, L_low, R_high, L_high, low, high)
+    return _descend(optimizer, losses.decomposition_loss(*(_cells(x, cell) for x in images), **options))
+
+
+def adjustment_step(net, optimizer, i, ratio, target):
+    """i, ratio, target: (n, 1, h, w). Returns the terms of `adjustment_loss`."""
+    return _descend(optimizer, losses.adjustment_loss(net(i, ratio), target))
+
+
+def restoration_step(net, optimizer, r, i, target):
+    """r, target: (n, 3, h, w); i: (n, 1, h, w). Returns the terms of `restoration_loss`."""
+    return _descend(optimizer, losses.restoration_loss(net(r, i), target))
+
+
+STEPS = {
+    "DecomNet": decomposition_step,
+    "Illumination_adjust_net": adjustment_step,
+    "Restoration_net": restoration_step,
+}
+
+
+class Trainer:
+    """One net in training, between plain arrays: what kindling/training.py drives, in either framework.
+
+    net: "DecomNet", "Illumination_adjust_net" or "Restoration_net". precision: "float32", or "bfloat16" for the
+    arithmetic inside the net; weights, loss and optimizer stay float32. On a GPU, or on several processes of
+    `accelerate launch`, each of which is then given the whole batch and computes its share. options: of the net's step.
+    """
+
+    def __init__(self, net: str, precision: str = "float32", device: str = "auto", **options):
+        accelerate = import_framework("accelerate", "training with PyTorch")
+        mixed = {"float32": "no", "bfloat16": "bf16"}[precision]
+        self.accelerator = accelerate.Accelerator(mixed_precision=mixed, cpu=device == "cpu")
+        self.kind = KinD([net]).to(self.accelerator.device, memory_format=torch.channels_last)
+        optimizer = make_optimizer(self.kind.parameters(), 1e-4)
+        prepared, self.optimizer = self.accelerator.prepare(getattr(self.kind, net), optimizer)
+        self._net = _Shared(prepared, self.accelerator) if self.accelerator.num_processes > 1 else prepared
+        self._step = partial(STEPS[net], **options)
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this is the process, of possibly several, that writes and shows."""
+        return self.accelerator.is_main_process
+
+    def agree(self, flag: bool) -> bool:
+        """Whether any process says so; each must ask, and all are told the same."""
+        if self.accelerator.num_processes == 1:
+            return flag
+        return bool(self.accelerator.gather(torch.tensor([flag], device=self.accelerator.device)).any())
+
+    def step(self, batch: tuple[np.ndarray, ...], lr: float) -> dict[str, float]:
+        """One step on NHWC arrays, in the order of the step's arguments. Returns the loss terms before it."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        terms = self._step(self._net, self.optimizer, *(self._tensor(x) for x in batch))
+        return dict(zip(terms, torch.stack(list(terms.values())).tolist(), strict=True))
+
+    def state(self) -> dict[str, dict[str, np.ndarray]]:
+        """Weights and Adam's two moments of each, under slim names and in TF axis order: `weights`, `m`, `v`."""
+        from convert import to_slim  # names of files are the converter's affair; steps do without it
+
+        moments = {"weights": {}, "m": {}, "v": {}}
+        for name, p in self.kind.named_parameters():
+            slots = self.optimizer.state.get(p) or {"exp_avg": torch.zeros_like(p), "exp_avg_sq": torch.zeros_like(p)}
+            tensors = zip(moments.values(), (p.detach(), slots["exp_avg"], slots["exp_avg_sq"]), strict=True)
+            for arrays, tensor in tensors:
+                arrays[name] = tensor.cpu().numpy().copy()
+        return {kind: to_slim(arrays) for kind, arrays in moments.items()}
+
+    def assign(self, state: Mapping[str, Mapping[str, np.ndarray]], steps: int) -> None:
+        """Go on from a `state()` that was `steps` steps into its training."""
+        from convert import to_torch
+
+        weights, m, v = (to_torch(state[part]) for part in ("weights", "m", "v"))
+        with torch.no_grad():
+            for name, p in self.kind.named_parameters():
+                p.copy_(torch.from_numpy(weights[name]))
+                self.optimizer.state[p] = {
+                    "step": torch.tensor(float(steps), device=p.device),
+                    "exp_avg": torch.empty_like(p).copy_(torch.from_numpy(m[name])),
+                    "exp_avg_sq": torch.empty_like(p).copy_(torch.from_numpy(v[name])),
+                }
+
+    def _tensor(self, array):
+        """NHWC array -> NCHW tensor on the device, in the channels-last order that it then is in memory already."""
+        return torch.from_numpy(array).permute(0, 3, 1, 2).to(self.accelerator.device)
+
+
+class _Shared:
+    """A net over several processes: each runs its share of the batch, and all see the whole result.
+
+    So the loss, whose minimum and maximum are of the whole batch, is the one a single process would have had.
+    """
+
+    def __init__(self, net, accelerator):
+        self.net, self.accelerator = net, accelerator
+
+    def __call__(self, *inputs):
+        processes, own = self.accelerator.num_processes, self.accelerator.process_index
+        if len(inputs[0]) % processes:
+            raise KindlingError(f"a batch of {len(inputs[0])} cannot be shared equally by {processes} processes")
+        outputs = self.net(*(x.chunk(processes)[own] for x in inputs))
+        single = torch.is_tensor(outputs)
+        whole = tuple(self._whole(out, processes, own) for out in ((outputs,) if single else outputs))
+        return whole[0] if single else whole
+
+    def _whole(self, out, processes, own):
+        """The results of all processes, one after the other; only our own is differentiable."""
+        parts = list(self.accelerator.gather(out.detach().contiguous()).chunk(processes))
+        # The processes' gradients, each of its own share, are averaged later; what is wanted is their sum.
+        parts[own] = parts[own] + (out - out.detach()) * processes
+        return torch.cat(parts)
+
+
+def _cells(x, size):
+    """(n, c, h, w) -> (n h/size w/size, c, size, size)"""
+    if not size:
+        return x
+    n, c, h, w = x.shape
+    x = x.reshape(n, c, h // size, size, w // size, size)
+    return x.permute(0, 2, 4, 1, 3, 5).reshape(-1, c, size, size)
+
+
+def _descend(optimizer, terms):
+    optimizer.zero_grad()
+    terms["total"].backward()
+    optimizer.step()
+    return {name: term.detach() for name, term in terms.items()}
