@@ -12,11 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from kindling.errors import KindlingError
-from kindling.images import SUFFIXES, read_rgb
+from kindling.photos import SUFFIXES, Photo, read_photo
 
 __all__ = [
     "Noise",
-    "Photo",
     "Sampling",
     "adjustment_batch",
     "augment",
@@ -64,24 +63,6 @@ class Noise:
         return (np.round(np.clip(x, 0, 1) * 255) / 255).astype(np.float32)
 
 
-@dataclass(frozen=True)
-class Photo:
-    """A photo kept as its pixels, (h, w, 3) uint8; any cut of it comes out as `load_images` would have it there."""
-
-    pixels: np.ndarray
-    low: np.float32
-    high: np.float32
-
-    @classmethod
-    def read(cls, path: Path) -> "Photo":
-        pixels = read_rgb(path)
-        return cls(pixels, *(np.float32(x) / np.float32(255) for x in (pixels.min(), pixels.max())))
-
-    def cut(self, rows=slice(None), columns=slice(None)) -> np.ndarray:
-        x = self.pixels[rows, columns].astype(np.float32) / np.float32(255)
-        return (x - self.low) / np.maximum(self.high - self.low, np.float32(0.001))
-
-
 def find_pairs(folder: Path) -> list[tuple[Path, Path]]:
     """The photos of folder/low, each with the one of the same name in folder/high, whatever their formats, by name.
 
@@ -114,8 +95,8 @@ def load_pairs(paths: Sequence[tuple[Path, Path]], patch: int) -> list[tuple[Pho
     """Read every pair. Raises KindlingError naming all pairs of unequal size and all smaller than the patch."""
     pairs, problems = [], []
     for low_path, high_path in paths:
-        low, high = Photo.read(low_path), Photo.read(high_path)
-        (h, w), other = low.pixels.shape[:2], high.pixels.shape[:2]
+        low, high = read_photo(low_path), read_photo(high_path)
+        (h, w), other = low.size, high.size
         if (h, w) != other:
             problems.append(f"{low_path.name} is {h}x{w} in low/ and {other[0]}x{other[1]} in high/")
         elif min(h, w) < patch:
@@ -150,7 +131,7 @@ def decomposition_batch(pairs: Sequence[tuple[Photo, Photo]], sampling: Sampling
     for index, random in sample(sampling, len(pairs), step):
         low, high = pairs[index]
         place, mode = _place(low.pixels.shape, sampling, random)
-        rows.append([augment(photo.cut(*place), mode) for photo in (low, high)])
+        rows.append([augment(photo.stretched(*place), mode) for photo in (low, high)])
     return _stack(rows)
 
 
@@ -191,7 +172,9 @@ def restoration_batch(
         window, inside = zip(
             *(_window(side, size) for side, size in zip(place, target.shape, strict=False)), strict=True
         )
-        R, L = decompose(noise.added(low.cut(*window), random)[np.newaxis] if noise else low.cut(*window)[np.newaxis])
+        R, L = decompose(
+            noise.added(low.stretched(*window), random)[np.newaxis] if noise else low.stretched(*window)[np.newaxis]
+        )
         rows.append([augment(image, mode) for image in (R[0][inside], L[0][inside], target[place] ** np.float32(1.2))])
     return _stack(rows)
 

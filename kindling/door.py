@@ -54,7 +54,7 @@ def enhance(
 def _enhance(image, backend, ratio, tile):
     if image.dtype.kind == "u":
         photo = Photo(image)
-        read = photo.stretched()
+        read = photo.stretched
     else:
         stretched = stretch(image.astype(np.float32))
 

@@ -68,7 +68,7 @@ def render(
     ratios = list(dict.fromkeys(ratio for _, ratio in wanted if ratio is not None)) or [5.0]
     pictures = {(what, of): np.empty((height, width, _channels(what)), dtype) for what, of in wanted}
     grid = choose_grid(photo.size, tile, sum(picture.nbytes for picture in pictures.values()))
-    for piece in pieces(photo.stretched(), grid, backend, ratios):
+    for piece in pieces(photo.stretched, grid, backend, ratios):
         for (what, ratio), picture in pictures.items():
             made = getattr(piece, what)
             made = made if ratio is None else made[ratios.index(ratio)]
@@ -112,7 +112,7 @@ def enhance_file(
 
 
 def _number(asked, photo, backend, tile):
-    return auto_ratio(photo.stretched(), choose_grid(photo.size, tile), backend) if asked == "auto" else asked
+    return auto_ratio(photo.stretched, choose_grid(photo.size, tile), backend) if asked == "auto" else asked
 
 
 def _channels(what):

@@ -14,7 +14,7 @@ def load_images(file) -> np.ndarray:
     8-bit RGB as the original reads it; what other files hold is as `kindling.photos.read_photo` says, and transparency
     is left to that. Raises KindlingError for anything that is no photo or is damaged.
     """
-    return read_photo(Path(file)).stretched()(slice(None), slice(None))
+    return read_photo(Path(file)).stretched()
 
 
 def stretch(x: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ docs/enhance.md compares the readers.
 
 import os
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -54,15 +55,22 @@ class Photo:
         """Height and width."""
         return self.pixels.shape[:2]
 
-    def stretched(self):
-        """What `kindling.tiling` reads: rows, columns -> that part as float32, stretched by the whole photo's range.
+    def stretched(self, rows: slice = slice(None), columns: slice = slice(None)) -> np.ndarray:
+        """That part of the photo, (h, w, 3) float32, stretched by the whole photo's minimum and maximum.
 
         The arithmetic is that of `kindling.images.load_images`, so the numbers are the same ones.
         """
-        scale = np.float32(np.iinfo(self.pixels.dtype).max)
-        low, high = (np.float32(x) / scale for x in (self.pixels.min(), self.pixels.max()))
-        width = np.maximum(high - low, np.float32(0.001))
-        return lambda rows, columns: (self.pixels[rows, columns].astype(np.float32) / scale - low) / width
+        low, high = self._range
+        part = self.pixels[rows, columns].astype(np.float32) / self._scale
+        return (part - low) / np.maximum(high - low, np.float32(0.001))
+
+    @property
+    def _scale(self):
+        return np.float32(np.iinfo(self.pixels.dtype).max)
+
+    @cached_property
+    def _range(self):
+        return tuple(np.float32(x) / self._scale for x in (self.pixels.min(), self.pixels.max()))
 
 
 def read_photo(path: Path, megapixels: float = MEGAPIXELS) -> Photo:

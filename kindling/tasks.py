@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from kindling import data
-from kindling.data import Photo
+from kindling.photos import Photo
 from kindling.recipes import Plan
 
 __all__ = ["batches", "pictures"]
@@ -22,9 +22,9 @@ def batches(plan: Plan, pairs: Pairs, decompose: Decompose | None) -> Callable[[
     if plan.task == "decomposition":
         return lambda step: data.decomposition_batch(pairs, plan.sampling, step)
     if plan.task == "adjustment":
-        lights = [tuple(decompose(photo.cut()[np.newaxis])[1][0] for photo in pair) for pair in pairs]
+        lights = [tuple(decompose(photo.stretched()[np.newaxis])[1][0] for photo in pair) for pair in pairs]
         return lambda step: data.adjustment_batch(lights, plan.sampling, step)
-    targets = [decompose(high.cut()[np.newaxis])[0][0] for _, high in pairs]
+    targets = [decompose(high.stretched()[np.newaxis])[0][0] for _, high in pairs]
     return lambda step: data.restoration_batch(pairs, targets, decompose, plan.noise, plan.sampling, step)
 
 
@@ -61,5 +61,5 @@ def _ratio(i, target):
 
 def _middle(photo):
     """(1, h, w, 3), at most SIDE pixels square."""
-    starts = [max(0, (size - SIDE) // 2) for size in photo.pixels.shape[:2]]
-    return photo.cut(*(slice(start, start + SIDE) for start in starts))[np.newaxis]
+    starts = [max(0, (size - SIDE) // 2) for size in photo.size]
+    return photo.stretched(*(slice(start, start + SIDE) for start in starts))[np.newaxis]

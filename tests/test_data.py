@@ -6,6 +6,7 @@ from PIL import Image
 
 from kindling import KindlingError, data
 from kindling.images import load_images
+from kindling.photos import Photo
 
 
 def photo(path, h=40, w=44, seed=0):
@@ -41,7 +42,7 @@ def test_pairs_are_found_by_name_in_any_format(folder):
 def test_photos_come_out_as_load_images_reads_them(folder):
     for (low, high), paths in zip(pairs_in(folder), data.find_pairs(folder), strict=True):
         for held, path in zip((low, high), paths, strict=True):
-            np.testing.assert_array_equal(held.cut(), load_images(path))
+            np.testing.assert_array_equal(held.stretched(), load_images(path))
 
 
 @pytest.mark.parametrize(
@@ -104,10 +105,7 @@ def test_batches_depend_on_seed_and_step_alone(folder):
 
 
 def test_low_and_high_are_cut_and_turned_alike(folder):
-    pairs = [
-        (low, data.Photo(255 - low.pixels, *(np.float32(1 - x) for x in (low.high, low.low))))
-        for low, _ in pairs_in(folder)
-    ]
+    pairs = [(low, Photo(255 - low.pixels)) for low, _ in pairs_in(folder)]
     for step in range(4):
         low, high = data.decomposition_batch(pairs, sampling(), step)
         np.testing.assert_allclose(low, 1 - high, atol=1e-6)
@@ -126,7 +124,7 @@ def test_adjustment_goes_both_ways_with_the_patches_ratio():
 
 def test_restoration_target_is_the_bright_reflectance_to_the_power_of_1_2(folder):
     pairs = pairs_in(folder)
-    targets = [high.cut() for _, high in pairs]
+    targets = [high.stretched() for _, high in pairs]
     r, i, target = data.restoration_batch(pairs, targets, _fake_decompose, data.Noise(), sampling(), 3)
     _, bright = data.decomposition_batch(pairs, sampling(), 3)
     assert (r.shape, i.shape, target.shape) == ((4, 24, 24, 3), (4, 24, 24, 1), (4, 24, 24, 3))
@@ -148,7 +146,7 @@ def test_noise_has_the_variance_it_says():
 
 def test_noise_leaves_cuts_and_turns_as_they_were(folder):
     pairs = pairs_in(folder)
-    targets = [high.cut() for _, high in pairs]
+    targets = [high.stretched() for _, high in pairs]
     without, with_noise = (
         data.restoration_batch(pairs, targets, _fake_decompose, noise, sampling(), 5)
         for noise in (data.Noise(), data.Noise(0.004, 0.03))
@@ -169,8 +167,8 @@ def test_a_window_decomposes_a_patch_as_the_whole_photo_does():
     kind.assign(convert.to_torch(seeded("DecomNet")))
     pixels = np.random.default_rng(5).integers(0, 256, (97, 130, 3), dtype=np.uint8)
     pixels[0, 0], pixels[0, 1] = 0, 255
-    low = data.Photo(pixels, np.float32(0), np.float32(1))
-    R, L = run(kind, "decompose", low.cut()[np.newaxis])
+    low = Photo(pixels)
+    R, L = run(kind, "decompose", low.stretched()[np.newaxis])
     seen = []
 
     def decompose(x):

@@ -17,8 +17,15 @@ MAY_IMPORT = {
     "kind_tf": {"kind_tf", "kindling", "tensorflow", "tf_slim"},
     "kind_torch": {"kind_torch", "kindling", "torch"},
 }
-# The doors that join the rest, by imports inside functions: the command line, and each framework's load().
-DOORS = ("kindling/commands", "kind_tf/__init__.py", "kind_torch/__init__.py", "convert/__main__.py")
+# The doors that join the rest, by imports inside functions: the command line, each framework's load(), and the state of
+# a training in PyTorch, which is kept under slim names.
+DOORS = (
+    "kindling/commands",
+    "kind_tf/__init__.py",
+    "kind_torch/__init__.py",
+    "kind_torch/train.py",
+    "convert/__main__.py",
+)
 FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 
 

