@@ -109,6 +109,9 @@ class Trainer:
         """Whether any process says so; here there is one."""
         return flag
 
+    def close(self) -> None:
+        """Take leave of other processes; here there are none."""
+
     def step(self, batch: tuple[np.ndarray, ...], lr: float) -> dict[str, float]:
         """One step on NHWC arrays, in the order of the step's arguments. Returns the loss terms before it."""
         self.optimizer.lr.assign(lr)

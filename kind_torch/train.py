@@ -100,6 +100,10 @@ class Trainer:
             return flag
         return bool(self.accelerator.gather(torch.tensor([flag], device=self.accelerator.device)).any())
 
+    def close(self) -> None:
+        """Take leave of the other processes; one that just ends may be aborted while another still talks to it."""
+        self.accelerator.end_training()
+
     def step(self, batch: tuple[np.ndarray, ...], lr: float) -> dict[str, float]:
         """One step on NHWC arrays, in the order of the step's arguments. Returns the loss terms before it."""
         for group in self.optimizer.param_groups:

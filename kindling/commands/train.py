@@ -116,6 +116,7 @@ def train(task, folder, out, decom, backend, start, resume, minutes, every, devi
                 _warn_of_collapse(batch, plan, warn)
         stopped = stack.enter_context(training.stoppable())
         done = training.train(plan, trainer, batch, begun, seen, save, minutes, stopped)
+    trainer.close()
     if trainer.is_main:
         click.echo(f"{recipe.net}: {done} of {plan.steps} steps done, weights in {target}")
     return 0 if done >= plan.steps else 130
