@@ -29,9 +29,9 @@ if trainer.is_main:
     gradients = {name: p.grad.numpy() for name, p in trainer.kind.named_parameters()}
     agreed = np.array([trainer.accelerator.num_processes])
     np.savez(out, processes=agreed, total=terms["total"], **gradients)
-print("agreed", trainer.agree(trainer.is_main), trainer.agree(False))
+assert trainer.agree(trainer.is_main) is True
+assert trainer.agree(False) is False
 trainer.close()
-sys.stdout.flush()
 os._exit(0)  # all is written; about one run in ten, gloo's own threads abort an interpreter that is winding up
 """
 
@@ -57,7 +57,6 @@ def test_gradients_of_two_processes_are_those_of_one(task, tmp_path):
             capture_output=True, text=True, timeout=200,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
-        assert done.stdout.count("True False") == processes  # two write at once, and words may mix
         results.append(np.load(out))
     one, two = results
     assert [int(r["processes"][0]) for r in results] == [1, 2]
