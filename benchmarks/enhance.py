@@ -18,19 +18,21 @@ import numpy as np
 import pyvips
 
 import convert
+from kindling import memory
 from kindling.door import open_backend
 from kindling.enhancing import render
 from kindling.images import load_images
 from kindling.photos import read_photo
 from tests.weights import seeded
 
-os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # as the command line does
+os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # both as the command line does
+memory.keep_freed()
 BACKENDS = ("torch", "tf")
 ROUNDS = 7
 
 
 def main(rows: list[str]) -> None:
-    known = {"memory": memory, "large": large, "pixel": per_pixel, "frameworks": frameworks}
+    known = {"memory": peak, "large": large, "pixel": per_pixel, "frameworks": frameworks}
     with tempfile.TemporaryDirectory() as folder:
         weights = Path(folder) / "weights.npz"
         convert.write(weights, seeded())
@@ -38,7 +40,7 @@ def main(rows: list[str]) -> None:
             known[row](Path(folder), weights)
 
 
-def memory(folder: Path, weights: Path) -> None:
+def peak(folder: Path, weights: Path) -> None:
     """Peak memory of a 24-megapixel photo."""
     for backend in BACKENDS:
         in_a_process(photo(folder, 4000, 6000), weights, backend)

@@ -67,13 +67,17 @@ class KinD(tf.Module):
         net = self.DecomNet
         return net(self._check("x", x, 3))
 
-    def restore(self, r, i):
-        """Clean the reflectance. r: (n, h, w, 3), i: (n, h, w, 1). Returns (n, h, w, 3)."""
+    def restore(self, r, i, core=None):
+        """Clean the reflectance. r: (n, h, w, 3), i: (n, h, w, 1). Returns (n, h, w, 3).
+
+        core: two slices, the rows and columns that are wanted; only they are returned, and the rest is halo.
+        """
         net = self.Restoration_net
         r = self._check("r", r, 3)
         i = self._check("i", i, 1)
         check_same_size("r", r.shape, "i", i.shape, "NHWC")
-        return net(r, i)
+        restored = net(r, i)
+        return restored if core is None else restored[:, *core]
 
     def adjust(self, i, ratio):
         """Light the illumination. i: (n, h, w, 1); ratio: a number, usefully 0 to 5, or a map (n, h, w, 1).

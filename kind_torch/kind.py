@@ -12,6 +12,7 @@ from torch import nn
 from kind_torch import fusion, model
 from kindling.checks import check_dtype, check_input, check_nets, check_same_size, check_state
 from kindling.errors import MissingNetError
+from kindling.windows import windows
 
 __all__ = ["KinD"]
 
@@ -57,13 +58,19 @@ class KinD(nn.Module):
         self._check("x", x, 3)
         return net(x)
 
-    def restore(self, r, i):
-        """Clean the reflectance. r: (n, 3, h, w), i: (n, 1, h, w). Returns (n, 3, h, w)."""
+    def restore(self, r, i, core=None):
+        """Clean the reflectance. r: (n, 3, h, w), i: (n, 1, h, w). Returns (n, 3, h, w).
+
+        core: two slices, the rows and columns that are wanted; only they are returned, and the rest is halo.
+        """
         net = self.Restoration_net
         self._check("r", r, 3)
         self._check("i", i, 1)
         check_same_size("r", r.shape, "i", i.shape, "NCHW")
-        return net(r, i)
+        if core is None:
+            return net(r, i)
+        cuts, inside = windows(core, r.shape[-2:])
+        return net(r, i, cuts)[..., *inside]
 
     def adjust(self, i, ratio):
         """Light the illumination. i: (n, 1, h, w); ratio: a number, usefully 0 to 5, or a map (n, 1, h, w).

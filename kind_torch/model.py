@@ -25,6 +25,7 @@ class upsample_and_concat(nn.Module):
 
     x1: (n, in_channels, ceil(h/2), ceil(w/2)); x2: (n, c, h, w). Returns (n, output_channels + c, h, w). Where h or w
     is odd, the last row or column of the transposed conv falls away. The kernel has no bias and no activation.
+    window: a kindling.windows.Window; both are then cut down to it first.
     """
 
     def __init__(self, output_channels, in_channels):
@@ -32,7 +33,9 @@ class upsample_and_concat(nn.Module):
         self.weight = nn.Parameter(torch.empty(in_channels, output_channels, 2, 2))
         nn.init.xavier_uniform_(self.weight)  # tf.get_variable's default
 
-    def forward(self, x1, x2):
+    def forward(self, x1, x2, window=None):
+        if window:
+            x1, x2 = x1[..., *window.below], x2[..., *window.skip]
         up = F.conv_transpose2d(x1, self.weight, stride=2)
         up = up[..., : x2.shape[-2], : x2.shape[-1]]  # TF's SAME pads the far side only, so the crop is there
         return torch.cat([up, x2], 1)
@@ -61,11 +64,16 @@ class DecomNet_simple(nn.Module):
         conv1 = self.g_conv1_1(input)  # (n, 32, h, w)
         conv2 = self.g_conv2_1(_max_pool2d(conv1))  # (n, 64, h/2, w/2)
         conv3 = self.g_conv3_1(_max_pool2d(conv2))  # (n, 128, h/4, w/4)
-        conv8 = self.g_conv8_1(self.g_up_1(conv3, conv2))  # of (n, 64 + 64, h/2, w/2)
-        conv9 = self.g_conv9_1(self.g_up_2(conv8, conv1))  # of (n, 32 + 32, h, w)
+        conv8 = self.g_up_1(conv3, conv2)  # (n, 64 + 64, h/2, w/2)
+        del conv2, conv3  # what is done with goes, or a tile takes half as much memory again
+        conv8 = self.g_conv8_1(conv8)
+        conv9 = self.g_up_2(conv8, conv1)  # (n, 32 + 32, h, w)
+        del conv8
+        conv9 = self.g_conv9_1(conv9)
         R_out = torch.sigmoid(self.g_conv10(conv9))
 
         l_conv2 = self.l_conv1_2(conv1)
+        del conv1
         L_out = torch.sigmoid(self.l_conv1_4(torch.cat([l_conv2, conv9], 1)))  # of (n, 32 + 32, h, w)
         return R_out, L_out
 
@@ -74,6 +82,7 @@ class Restoration_net(nn.Module):
     """Restoration: a U-Net of five levels cleans the reflectance, told by the illumination where it was dark (3.2).
 
     input_r: (n, 3, h, w), input_i: (n, 1, h, w), both in [0, 1]. Returns out (n, 3, h, w) in (0, 1).
+    windows: what each up-conv is cut down to (kindling/windows.py); the result is then smaller.
     """
 
     def __init__(self):
@@ -103,7 +112,7 @@ class Restoration_net(nn.Module):
         self.de_conv9_2 = _Conv2d(32, 32, 3)
         self.de_conv10 = _Conv2d(32, 3, 3, activation_fn=None)
 
-    def forward(self, input_r, input_i):
+    def forward(self, input_r, input_i, windows=(None,) * 4):
         conv1 = self.de_conv1_1(torch.cat([input_r, input_i], 1))
         conv1 = self.de_conv1_2(conv1)  # (n, 32, h, w)
         conv2 = self.de_conv2_1(_max_pool2d(conv1))
@@ -115,13 +124,21 @@ class Restoration_net(nn.Module):
         conv5 = self.de_conv5_1(_max_pool2d(conv4))
         conv5 = self.de_conv5_2(conv5)  # (n, 512, h/16, w/16)
 
-        conv6 = self.de_conv6_1(self.up_6(conv5, conv4))  # of (n, 256 + 256, h/8, w/8)
+        conv6 = self.up_6(conv5, conv4, windows[0])  # (n, 256 + 256, h/8, w/8)
+        del conv5, conv4
+        conv6 = self.de_conv6_1(conv6)
         conv6 = self.de_conv6_2(conv6)
-        conv7 = self.de_conv7_1(self.up_7(conv6, conv3))  # of (n, 128 + 128, h/4, w/4)
+        conv7 = self.up_7(conv6, conv3, windows[1])  # (n, 128 + 128, h/4, w/4)
+        del conv6, conv3
+        conv7 = self.de_conv7_1(conv7)
         conv7 = self.de_conv7_2(conv7)
-        conv8 = self.de_conv8_1(self.up_8(conv7, conv2))  # of (n, 64 + 64, h/2, w/2)
+        conv8 = self.up_8(conv7, conv2, windows[2])  # (n, 64 + 64, h/2, w/2)
+        del conv7, conv2
+        conv8 = self.de_conv8_1(conv8)
         conv8 = self.de_conv8_2(conv8)
-        conv9 = self.de_conv9_1(self.up_9(conv8, conv1))  # of (n, 32 + 32, h, w)
+        conv9 = self.up_9(conv8, conv1, windows[3])  # (n, 32 + 32, h, w)
+        del conv8, conv1
+        conv9 = self.de_conv9_1(conv9)
         conv9 = self.de_conv9_2(conv9)
         return torch.sigmoid(self.de_conv10(conv9))
 

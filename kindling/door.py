@@ -61,7 +61,7 @@ def _enhance(image, backend, ratio, tile):
         def read(rows, columns):
             return stretched[rows, columns]
 
-    grid = choose_grid(image.shape[:2], tile, image.nbytes)
+    grid = choose_grid(image.shape[:2], tile, backend, image.nbytes)
     number = auto_ratio(read, grid, backend) if ratio == "auto" else ratio
     if image.dtype.kind == "u":
         return render(photo, backend, [("enhanced", number)], tile, image.dtype)["enhanced", number]

@@ -26,6 +26,9 @@ class Backend:
     name: str
     kind: object
     run: Callable[..., tuple[np.ndarray, ...]]
+    footprint: int = (
+        1500  # bytes for each pixel of a tile, as benchmarks/enhance.py measures; more only means smaller tiles
+    )
 
 
 def enhance_image(image: np.ndarray, backend: Backend, ratio: float = 5.0, grid: Grid | None = None) -> np.ndarray:
@@ -41,13 +44,13 @@ def enhance_image(image: np.ndarray, backend: Backend, ratio: float = 5.0, grid:
     return enhanced
 
 
-def choose_grid(size: tuple[int, int], tile: int | str, results: int = 0) -> Grid:
+def choose_grid(size: tuple[int, int], tile: int | str, backend: Backend, results: int = 0) -> Grid:
     """The tiles for a photo of (height, width): "auto" by the memory at hand, 0 none, else squares of that side.
 
     results: bytes that the finished pictures will take.
     """
     if tile == "auto":
-        return auto_grid(*size, results)
+        return auto_grid(*size, results, backend.footprint)
     return square(*size, tile) if tile else whole(*size)
 
 
@@ -67,7 +70,7 @@ def render(
     height, width = photo.size
     ratios = list(dict.fromkeys(ratio for _, ratio in wanted if ratio is not None)) or [5.0]
     pictures = {(what, of): np.empty((height, width, _channels(what)), dtype) for what, of in wanted}
-    grid = choose_grid(photo.size, tile, sum(picture.nbytes for picture in pictures.values()))
+    grid = choose_grid(photo.size, tile, backend, sum(picture.nbytes for picture in pictures.values()))
     for piece in pieces(photo.stretched, grid, backend, ratios):
         for (what, ratio), picture in pictures.items():
             made = getattr(piece, what)
@@ -112,7 +115,7 @@ def enhance_file(
 
 
 def _number(asked, photo, backend, tile):
-    return auto_ratio(photo.stretched, choose_grid(photo.size, tile), backend) if asked == "auto" else asked
+    return auto_ratio(photo.stretched, choose_grid(photo.size, tile, backend), backend) if asked == "auto" else asked
 
 
 def _channels(what):

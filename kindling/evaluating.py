@@ -75,7 +75,7 @@ def evaluate_pair(
     given, partner = read_photo(low), read_photo(high)
     if given.size != partner.size:
         raise KindlingError(f"{low} is {_size(given)} and {high} {_size(partner)}: partners must be of one size")
-    read, grid = given.stretched, choose_grid(given.size, tile, given.pixels.size)
+    read, grid = given.stretched, choose_grid(given.size, tile, backend, given.pixels.size)
     if ratio == "gt":
         number = true_ratio(read, partner.stretched, grid, backend)
     else:

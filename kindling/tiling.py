@@ -150,8 +150,10 @@ def _piece(read, grid, backend, ratios, tile, held, R, L):
         tuple(grown(span, halo, size) for span, size in zip(tile, sizes, strict=True))
         for halo in (RESTORE, RADIUS, RADIUS + ADJUST)
     )
-    (restored,) = backend.run(backend.kind, "restore", cut(R, wide)[np.newaxis], cut(L, wide)[np.newaxis])
-    restored = restored[0][_within(near, wide)].copy()  # the halo's memory goes back before the next net asks for its
+    (restored,) = backend.run(
+        backend.kind, "restore", cut(R, wide)[np.newaxis], cut(L, wide)[np.newaxis], core=_within(near, wide)
+    )
+    restored = restored[0]
     image = read(*near)
     mine = _within(tile, near)
     adjusted, enhanced = [], []

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from convert.nets import NETS
-from kindling import KindlingError, fusion, tiling
+from kindling import KindlingError, fusion, tiling, windows
 from kindling.enhancing import Backend, enhance_image
 
 HALOS = {"DecomNet": tiling.DECOMPOSE, "Restoration_net": tiling.RESTORE, "Illumination_adjust_net": tiling.ADJUST}
@@ -75,6 +75,60 @@ def test_a_halo_too_narrow_shows(request, monkeypatch):
     expected = enhance_image(image, backend)
     monkeypatch.setattr(tiling, "RESTORE", tiling.RESTORE - 16)
     assert np.abs(enhance_image(image, backend, 5.0, tiling.square(224, 32, 112)) - expected).max() > 1e-12
+
+
+# height, width, core: a pixel, at the edges, in the middle, odd and even, the whole
+CORES = [
+    (1, 1, (slice(0, 1), slice(0, 1))),
+    (33, 17, (slice(32, 33), slice(0, 17))),
+    (211, 37, (slice(99, 100), slice(5, 8))),
+    (115, 131, (slice(96, 115), slice(16, 35))),
+    (64, 240, (slice(0, 64), slice(95, 144))),
+    (130, 100, (slice(0, 130), slice(0, 100))),
+]
+
+
+@pytest.mark.parametrize(
+    "framework", [pytest.param(name, marks=getattr(pytest.mark, name)) for name in ("tf", "torch")]
+)
+@pytest.mark.parametrize("cut", CORES, ids=str)
+def test_the_core_of_a_tile_is_as_if_all_were_restored(request, framework, cut):
+    height, width, core = cut
+    backend = loaded(request, framework, "64")
+    r, i = (np.random.default_rng(height).random((1, height, width, c)) for c in (3, 1))
+    (whole,) = backend.run(backend.kind, "restore", r, i)
+    (part,) = backend.run(backend.kind, "restore", r, i, core=core)
+    assert part.shape == whole[:, *core].shape
+    assert np.abs(part - whole[:, *core]).max() <= 1e-12
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("level", range(4))
+def test_a_window_too_narrow_shows(request, monkeypatch, level):
+    """Each level needs the pixels it is given: with two fewer, for windows begin on even ones, the core is another."""
+    backend = loaded(request, "torch", "64")
+    r, i = (np.random.default_rng(level).random((1, 240, 240, c)) for c in (3, 1))
+    core = slice(96, 144), slice(96, 144)
+    (expected,) = backend.run(backend.kind, "restore", r, i, core=core)
+    monkeypatch.setattr(windows, "CONVS", [n - 2 * (k == level) for k, n in enumerate(windows.CONVS)])
+    assert np.abs(backend.run(backend.kind, "restore", r, i, core=core)[0] - expected).max() > 1e-12
+
+
+def test_windows_shrink_on_the_way_up():
+    cuts, inside = windows.windows((slice(96, 1096), slice(96, 896)), (1192, 992))
+    sizes = [tuple(s.stop - s.start for s in window.skip) for window in cuts]
+    assert sizes == [(134, 108), (258, 208), (508, 408), (1008, 808)]
+    assert inside == (slice(4, 1004), slice(4, 804))
+
+
+@pytest.mark.parametrize(
+    "core", [(slice(0, 0), slice(0, 5)), (slice(3, 6), slice(0, 5)), (slice(-1, 2), slice(0, 5))], ids=str
+)
+def test_a_core_outside_the_tile_is_refused(core):
+    with pytest.raises(
+        KindlingError, match=f"core is {core[0].start}:{core[0].stop}, expected a part of the tile's 0:5"
+    ):
+        windows.windows(core, (5, 5))
 
 
 @pytest.mark.torch

@@ -26,9 +26,9 @@ def open_backend(name: str, weights: Path) -> Backend:
         import kind_tf
         import kind_tf.arrays
 
-        return Backend(name, kind_tf.load(weights), kind_tf.arrays.run)
+        return Backend(name, kind_tf.load(weights), kind_tf.arrays.run, 820)
     import_framework("torch", "--backend torch")
     import kind_torch
     import kind_torch.arrays
 
-    return Backend(name, kind_torch.load(weights), kind_torch.arrays.run)
+    return Backend(name, kind_torch.load(weights), kind_torch.arrays.run, 1500)

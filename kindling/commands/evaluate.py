@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from kindling import __version__, metrics
+from kindling import __version__, memory, metrics
 from kindling.commands import options
 from kindling.commands.backends import default_weights, open_backend
 from kindling.errors import KindlingError
@@ -47,6 +47,8 @@ def evaluate(low, high, out, backend, weights, ratio, protocol, gt_mean, psnr_at
     figures = out / "evaluation.csv", out / "evaluation.json"
     refuse_existing([*pictures, *figures], force)
     weights = weights or default_weights()
+    if backend == "torch":
+        memory.keep_freed()
     opened = open_backend(backend, weights)
     distance = metrics.lpips()
     console = Console(stderr=True)
@@ -55,6 +57,7 @@ def evaluate(low, high, out, backend, weights, ratio, protocol, gt_mean, psnr_at
         for pair in track(pairs, "evaluating", console=console, disable=not console.is_terminal):
             picture, score = evaluate_pair(*pair, opened, ratio, protocol, gt_mean, tile, distance)
             scores.append(score)
+            memory.give_back()
             write_photo(folder / pictures[len(scores) - 1].name, picture)
         about = {"kindling": __version__, "backend": backend, "weights": str(weights)}
         write_csv(folder / figures[0].name, scores)
