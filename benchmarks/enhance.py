@@ -18,7 +18,7 @@ import numpy as np
 import pyvips
 
 import convert
-from kindling import memory
+from kindling import allocator
 from kindling.door import open_backend
 from kindling.enhancing import render
 from kindling.images import load_images
@@ -26,7 +26,7 @@ from kindling.photos import read_photo
 from tests.weights import seeded
 
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # both as the command line does
-memory.keep_freed()
+allocator.keep_freed()
 BACKENDS = ("torch", "tf")
 ROUNDS = 7
 

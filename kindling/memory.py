@@ -1,7 +1,5 @@
 """How large a tile may be: as much as the nets may take, and never more than the memory that is free."""
 
-import ctypes
-import platform
 from pathlib import Path
 
 import psutil
@@ -11,7 +9,6 @@ from kindling.tiling import RESTORE, Grid, fitting
 ROOM = 1.1e9  # bytes for the nets, however large the photo; more would hardly be faster, for halos shrink slowly
 SHARE = 0.7  # of the free memory
 BAND = 4 * 4  # bytes a pixel of the rows of R and L that are kept
-M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of glibc's malloc.h
 CGROUP = Path("/sys/fs/cgroup")
 
 
@@ -36,21 +33,3 @@ def auto_grid(height: int, width: int, results: int, footprint: int) -> Grid:
         return grid
     band = BAND * width * (grid.tile_height + 2 * RESTORE)
     return fitting(height, width, int((room - min(band, room / 2)) / footprint))
-
-
-def keep_freed() -> None:
-    """Let this process keep the memory that it frees, for what it asks for next. Only where the C library is glibc.
-
-    PyTorch asks the system anew for every large tensor, and the system clears each page of it: a third of the time of
-    a large photo. TensorFlow keeps memory by itself.
-    """
-    if platform.libc_ver()[0] == "glibc":
-        libc = ctypes.CDLL(None)
-        libc.mallopt(M_MMAP_MAX, 0)
-        libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
-
-
-def give_back() -> None:
-    """Return to the system what `keep_freed` kept: the next photo is of another size and would not fit its gaps."""
-    if platform.libc_ver()[0] == "glibc":
-        ctypes.CDLL(None).malloc_trim(0)

@@ -7,7 +7,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from kindling import memory
+from kindling import allocator
 from kindling.commands import options
 from kindling.commands.backends import default_weights, open_backend
 from kindling.commands.options import Ratio
@@ -65,7 +65,7 @@ def enhance(
     failed, taken, pixels, seconds = [], {}, 0, 0.0
     if jobs:
         if backend == "torch":
-            memory.keep_freed()
+            allocator.keep_freed()
         opened = open_backend(backend, weights or default_weights())
         started = time.monotonic()
         with _Bar(jobs) as bar:
@@ -76,7 +76,7 @@ def enhance(
                 except KindlingError as error:
                     failed.append(str(error))
                     bar.finish(job)
-                memory.give_back()
+                allocator.give_back()
         seconds = time.monotonic() - started
     for reason in failed:
         click.echo(f"kindling: {reason}", err=True)

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from kindling import __version__, memory, metrics
+from kindling import __version__, allocator, metrics
 from kindling.commands import options
 from kindling.commands.backends import default_weights, open_backend
 from kindling.errors import KindlingError
@@ -48,7 +48,7 @@ def evaluate(low, high, out, backend, weights, ratio, protocol, gt_mean, psnr_at
     refuse_existing([*pictures, *figures], force)
     weights = weights or default_weights()
     if backend == "torch":
-        memory.keep_freed()
+        allocator.keep_freed()
     opened = open_backend(backend, weights)
     distance = metrics.lpips()
     console = Console(stderr=True)
@@ -57,7 +57,7 @@ def evaluate(low, high, out, backend, weights, ratio, protocol, gt_mean, psnr_at
         for pair in track(pairs, "evaluating", console=console, disable=not console.is_terminal):
             picture, score = evaluate_pair(*pair, opened, ratio, protocol, gt_mean, tile, distance)
             scores.append(score)
-            memory.give_back()
+            allocator.give_back()
             write_photo(folder / pictures[len(scores) - 1].name, picture)
         about = {"kindling": __version__, "backend": backend, "weights": str(weights)}
         write_csv(folder / figures[0].name, scores)
