@@ -32,7 +32,7 @@ class Diverging:
 @pytest.mark.parametrize(
     ("numbers", "start", "said", "kept"),
     [
-        ({"losses": [np.nan]}, 0, "the loss is nan at step 1; nothing was saved before: start anew in another --out", []),
+        ({"losses": [np.nan]}, 0, "the loss is nan at step 1; nothing was saved before: start anew in another", []),
         ({"losses": [1, np.inf]}, 3, "the loss is inf at step 5; the last saved state, of step 4, is sound", [4]),
         (
             {"losses": [1, 1, 1], "weights": [1, np.nan, np.nan]}, 0,
