@@ -180,7 +180,7 @@ class _Conv2d(nn.Conv2d):
             x = x.contiguous(memory_format=torch.channels_last)  # oneDNN's order: no turning before and after each conv
         if self.activation_fn is lrelu and _can_fuse(x):
             return _conv2d_lrelu(x, self.weight, self.bias, self.padding, self.stride, self.dilation, 1, *_LRELU)
-        if self.kernel_size == (1, 1) and _trains_on_cpu(x):
+        if self.kernel_size == (1, 1) and _trains_on_cpu(x) and torch.get_num_threads() == 1:
             x = _linear(x, self.weight, self.bias)
         else:
             x = super().forward(x)
@@ -212,7 +212,9 @@ def _trains_on_cpu(x):
 
 
 def _linear(x, weight, bias):
-    """A 1x1 conv on channels-last memory, as the matrix product it is; for so few channels PyTorch's own is slow."""
+    """A 1x1 conv on channels-last memory, as the matrix product it is. On one thread PyTorch's own conv leaves such a
+    one to a slow kernel; on several it takes oneDNN's, which is TensorFlow's to the bit.
+    """
     return F.linear(x.permute(0, 2, 3, 1), weight.flatten(1), bias).permute(0, 3, 1, 2)
 
 
