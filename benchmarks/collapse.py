@@ -60,8 +60,8 @@ class Setting:
 
 SETTINGS = {
     "original": Setting("the original: 10 patches of 48", 10, 48),
-    "replicate": Setting("10 of 48, borders replicated", 10, 48, gradient=replicated),
-    "each-image": Setting("10 of 48, minimum and maximum of each image", 10, 48, gradient=each_image),
+    "replicate": Setting("10 of 48, border replicated", 10, 48, gradient=replicated),
+    "each-image": Setting("10 of 48, scaled image by image", 10, 48, gradient=each_image),
     "2x96": Setting("2 of 96", 2, 96),
     "2x96-cell": Setting("2 of 96, --cell 48", 2, 96, cell=48),
     "2x192": Setting("2 of 192", 2, 192),
@@ -91,7 +91,8 @@ def main():
     if options.draw:
         return draw(options.out, options.draw)
     torch.set_num_threads(1)
-    pairs = data.load_pairs(data.find_pairs(options.data), max(s.patch for s in SETTINGS.values()))
+    largest = max(SETTINGS[name].patch for name in options.settings)
+    pairs = data.load_pairs(data.find_pairs(options.data), max(largest, SIDE))
     for seed in map(int, options.seeds.split(",")):
         for name in options.settings:
             go_on(name, seed, pairs, options)
@@ -138,7 +139,7 @@ def go_on(name, seed, pairs, options):
     def batch(step):
         return data.decomposition_batch(pairs[:-HELD_OUT], sampling, step)
 
-    losses = sys.modules[decomposition_loss.__module__]
+    losses = sys.modules[decomposition_loss.__module__]  # where the loss looks its gradient up
     with mock.patch.object(losses, "gradient", setting.gradient or losses.gradient), training.stoppable() as stopped:
         training.train(plan, trainer, batch, begun, seen, save, 1, lambda: done >= options.steps or stopped())
         if stopped():
@@ -166,7 +167,7 @@ def looked_at(kind, low, high):
 
 
 def draw(out, picture):
-    """The curves of all trainings in `out`, one colour a setting; prints the table of where each of them ends."""
+    """The curves of all trainings in `out`, one colour a setting, dashed from the second seed on; prints their ends."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 3.6), dpi=90, layout="constrained")
@@ -177,16 +178,14 @@ def draw(out, picture):
             seed = file.stem.removeprefix(f"{name}-")
             with file.open(newline="") as text:
                 rows = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(text)]
-            last = rows[-1]
-            ends = " | ".join(f"{last[key]:.3f}" for key in CURVES)
-            print(f"| {setting.says} | {seed} | {last['step']:.0f} | {ends} |")
+            ends = " | ".join(f"{rows[-1][key]:.3f}" for key in CURVES)
+            print(f"| {setting.says} | {seed} | {rows[-1]['step']:.0f} | {ends} |")
+            look = {"label": setting.says} if seed == "0" else {"linestyle": ":"}
             for axis, key in zip(axes, CURVES, strict=True):
-                label = setting.says if seed == "0" else None
-                style = "-" if seed == "0" else ":"
-                axis.plot([r["step"] for r in rows], [r[key] for r in rows], style, color=f"C{number}", label=label)
+                axis.plot([row["step"] for row in rows], [row[key] for row in rows], color=f"C{number}", **look)
     for axis, says in zip(axes, CURVES.values(), strict=True):
-        axis.set(title=says, xlabel="steps", ylim=(0, None))
-        axis.title.set_size(9)
+        axis.set_title(says, size=9)
+        axis.set(xlabel="steps", ylim=(0, None))
     axes[0].set_ylim(0, 0.8)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8, frameon=False)
     figure.savefig(picture)
