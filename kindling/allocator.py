@@ -4,7 +4,8 @@ import ctypes
 import sys
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
-LARGE = 2**31 - 1, 2**30, 2**25  # bytes; older glibc take no more than 32 MB for the second
+NEVER = -1  # trim
+LARGE = 2**30, 2**25  # bytes, beyond which a block is the system's own; older glibc take no more than 32 MB
 
 
 def keep_freed_memory() -> bool:
@@ -17,4 +18,4 @@ def keep_freed_memory() -> bool:
     if mallopt is None:  # another system, or another C library
         return False
     # Setting one of the two stops glibc from adapting the other, so both or the first would be harmful.
-    return any(mallopt(M_MMAP_THRESHOLD, size) for size in LARGE[1:]) and bool(mallopt(M_TRIM_THRESHOLD, LARGE[0]))
+    return any(mallopt(M_MMAP_THRESHOLD, size) for size in LARGE) and bool(mallopt(M_TRIM_THRESHOLD, NEVER))
