@@ -180,7 +180,12 @@ class _Conv2d(nn.Conv2d):
             x = x.contiguous(memory_format=torch.channels_last)  # oneDNN's order: no turning before and after each conv
         if self.activation_fn is lrelu and _can_fuse(x):
             return _conv2d_lrelu(x, self.weight, self.bias, self.padding, self.stride, self.dilation, 1, *_LRELU)
-        x = super().forward(x)
+        if self.kernel_size == (1, 1) and _trains_on_cpu(x) and torch.get_num_threads() == 1:
+            x = _linear(x, self.weight, self.bias)
+        else:
+            x = super().forward(x)
+        if self.activation_fn is lrelu and _trains_on_cpu(x):
+            return F.leaky_relu(x, 0.2, inplace=True)  # the conv's gradient does without its result
         return x if self.activation_fn is None else self.activation_fn(x)
 
 
@@ -199,6 +204,18 @@ def _can_fuse(x):
         and x.device.type == "cpu"
         and x.dtype == torch.float32
     )
+
+
+def _trains_on_cpu(x):
+    """Where a gradient will be asked for, and memory is slow: there a step saves what passes over it it can."""
+    return x.requires_grad and x.device.type == "cpu"
+
+
+def _linear(x, weight, bias):
+    """A 1x1 conv on channels-last memory, as the matrix product it is. On one thread PyTorch's own conv leaves such a
+    one to a slow kernel; on several it takes oneDNN's, which is TensorFlow's to the bit.
+    """
+    return F.linear(x.permute(0, 2, 3, 1), weight.flatten(1), bias).permute(0, 3, 1, 2)
 
 
 def _max_pool2d(x):

@@ -16,6 +16,7 @@ from kind_torch import losses
 from kind_torch.kind import KinD
 from kindling.errors import KindlingError
 from kindling.frameworks import import_framework
+from kindling.memory import keep_freed
 
 __all__ = ["Adam", "Trainer", "adjustment_step", "decomposition_step", "make_optimizer", "restoration_step"]
 
@@ -83,6 +84,8 @@ class Trainer:
         accelerate = import_framework("accelerate", "training with PyTorch")
         mixed = {"float32": "no", "bfloat16": "bf16"}[precision]
         self.accelerator = accelerate.Accelerator(mixed_precision=mixed, cpu=device == "cpu")
+        if self.accelerator.device.type == "cpu":
+            keep_freed()
         self.kind = KinD([net]).to(self.accelerator.device, memory_format=torch.channels_last)
         optimizer = make_optimizer(self.kind.parameters(), 1e-4)
         prepared, self.optimizer = self.accelerator.prepare(getattr(self.kind, net), optimizer)

@@ -25,6 +25,7 @@ __all__ = ["Progress", "initial_weights", "load_state", "save_state", "stoppable
 
 STATE = "resume.npz"
 PARTS = ("weights", "m", "v")
+State = Mapping[str, Mapping[str, np.ndarray]]  # as a trainer gives it: part -> slim name -> array, in TF axis order
 
 
 @dataclass(frozen=True)
@@ -42,32 +43,45 @@ def train(
     batch: Callable[[int], tuple[np.ndarray, ...]],
     start: int,
     seen: Callable[[Progress], None],
-    save: Callable[[int], None],
+    save: Callable[[int, State], None],
     minutes: float,
     stopped: Callable[[], bool],
 ) -> int:
     """Run `plan` from step `start` to its end, or until `stopped`. Returns how many steps are done.
 
-    batch: step -> its arrays. seen: told of every step. save: called with the steps done, every `minutes` and at the
-    end, whatever ends it; a loss that is not finite ends it with a KindlingError and saves nothing.
+    batch: step -> its arrays. seen: told of every step. save: called with the steps done and the state, every `minutes`
+    and at the end, whatever ends it. A loss that is not finite ends it with a KindlingError and saves nothing, and so
+    does a state that holds such numbers: the loss is of the weights before the step, so it is the last to know.
     """
     saved, last, step = start, time.monotonic(), start
+
+    def keep():
+        state = trainer.state()
+        bad = [f"{part} of {name}" for part in PARTS for name, x in state[part].items() if not np.isfinite(x).all()]
+        if bad:
+            raise KindlingError.of(f"{plan.task}: not finite after step {step}", bad, _sound(saved))
+        save(step, state)
+        return step
+
     while step < plan.steps and not trainer.agree(stopped()):
         lr = plan.lr_at(step)
         terms = trainer.step(batch(step), lr)
         if not np.isfinite(terms["total"]):
-            raise KindlingError(
-                f"{plan.task}: the loss is {terms['total']} at step {step + 1}; the last saved state, of step {saved}, "
-                "is sound: go on from it with a smaller --lr"
-            )
+            raise KindlingError(f"{plan.task}: the loss is {terms['total']} at step {step + 1}; {_sound(saved)}")
         step += 1
         seen(Progress(step, lr, terms))
         if time.monotonic() - last >= minutes * 60 and step < plan.steps:
-            save(step)
-            saved, last = step, time.monotonic()
+            saved, last = keep(), time.monotonic()
     if saved < step:
-        save(step)
+        keep()
     return step
+
+
+def _sound(saved):
+    """What is left to a person whose training diverged."""
+    if not saved:
+        return "nothing was saved before: start anew in another --out with a smaller --lr"
+    return f"the last saved state, of step {saved}, is sound: --resume goes on from it, with a smaller --lr"
 
 
 def initial_weights(shapes: Mapping[str, tuple[int, ...]], seed: int) -> dict[str, np.ndarray]:
@@ -83,8 +97,8 @@ def initial_weights(shapes: Mapping[str, tuple[int, ...]], seed: int) -> dict[st
     return weights
 
 
-def save_state(folder: Path, state: Mapping[str, Mapping[str, np.ndarray]], plan: Plan, step: int) -> None:
-    """Replace folder/resume.npz in one move. state: as a trainer gives it."""
+def save_state(folder: Path, state: State, plan: Plan, step: int) -> None:
+    """Replace folder/resume.npz in one move."""
     arrays = {f"{part}/{name}": array for part in PARTS for name, array in sorted(state[part].items())}
     about = json.dumps({"step": step, "backend": plan.backend, "plan": plan.identity})
     with staging(folder) as draft:

@@ -1,7 +1,10 @@
 """The degenerate solution L = 1, R = photo: what it costs, when a person is warned, and what holds it off."""
 
+import csv
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from kindling import collapse
 from tests.training_goldens import BACKENDS, feed, run, seeded_golden
@@ -79,3 +82,76 @@ def test_warnings_say_what_to_do():
     assert collapse.warning_during(0.001, collapse.SETTLED - 1) is None
     assert collapse.warning_during(0.2, 5000) is None
     assert "L is flat at step 5000" in collapse.warning_during(0.001, 5000)
+
+
+# --- the experiment of docs/training.md ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def experiment(tmp_path, monkeypatch):
+    """experiment(*arguments) runs it small: five pairs, of which two are held out, and a row every second step."""
+    pytest.importorskip("torch")
+    pytest.importorskip("accelerate")
+    import torch
+
+    from benchmarks import collapse as benchmark
+
+    for number in range(5):
+        for side, images in zip(("low", "high"), photos(1, 64, number), strict=True):
+            (tmp_path / side).mkdir(exist_ok=True)
+            Image.fromarray((255 * images[0]).astype(np.uint8)).save(tmp_path / side / f"{number}.png")
+    for name, value in {"HELD_OUT": 2, "SIDE": 48, "EVERY": 2}.items():
+        monkeypatch.setattr(benchmark, name, value)
+
+    def run_it(*arguments):
+        monkeypatch.setattr("sys.argv", ["collapse", "--data", str(tmp_path), *map(str, arguments)])
+        threads = torch.get_num_threads()
+        benchmark.main()
+        torch.set_num_threads(threads)
+
+    return run_it
+
+
+def curve(file):
+    with file.open(newline="") as text:
+        return list(csv.DictReader(text))
+
+
+@pytest.mark.torch
+def test_the_experiment_goes_on_where_it_was_and_draws(experiment, tmp_path, capsys):
+    whole, halves = tmp_path / "whole", tmp_path / "halves"
+    experiment("--out", whole, "--steps", 4, "original", "replicate", "each-image")
+    experiment("--out", halves, "--steps", 2, "original")
+    experiment("--out", halves, "--steps", 4, "original")
+    rows = curve(whole / "original-0.csv")
+    assert [row["step"] for row in rows] == ["2", "4"]
+    assert curve(halves / "original-0.csv") == rows
+    starts = {
+        name: float(curve(whole / f"{name}-0.csv")[0]["loss"]) for name in ("original", "replicate", "each-image")
+    }
+    assert len(set(starts.values())) == 3  # each setting's gradient is the one that was trained with
+    capsys.readouterr()
+    experiment("--out", whole, "--draw", tmp_path / "curves.png")
+    table = capsys.readouterr().out.splitlines()
+    assert [line.split(" | ")[0] for line in table[2:]] == [
+        "| the original: 10 patches of 48", "| 10 of 48, border replicated", "| 10 of 48, scaled image by image",
+    ]  # fmt: skip
+    assert Image.open(tmp_path / "curves.png").size == (990, 324)
+
+
+@pytest.mark.torch
+def test_gradients_of_ports():
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("accelerate")
+    from benchmarks.collapse import each_image, replicated
+    from kind_torch.losses import gradient
+
+    flat = torch.ones(2, 1, 5, 6)
+    assert gradient(flat, "x")[..., :-1, -1].min() > 0.999
+    assert replicated(flat, "x").max() == replicated(flat, "y").max() == 0
+    x = torch.rand(2, 1, 5, 6) * torch.tensor([1, 0.1]).view(2, 1, 1, 1)
+    for d in "xy":
+        np.testing.assert_array_equal(each_image(x, d), torch.cat([gradient(one, d) for one in x.split(1)]))
+        raw = (x[..., 1:, 1:] - (x[..., 1:, :-1] if d == "x" else x[..., :-1, 1:])).abs()
+        inside = replicated(x, d)[..., :-1, :-1]
+        assert torch.corrcoef(torch.stack([inside.flatten(), raw.flatten()]))[0, 1] > 0.999  # the same, scaled

@@ -225,18 +225,26 @@ def test_a_damaged_state_is_refused(tmp_path):
         training.load_state(tmp_path, plan())
 
 
-def test_a_loss_that_is_not_finite_stops_the_training():
-    class Diverging:
-        def agree(self, flag):
-            return flag
+@pytest.mark.torch
+def test_a_state_that_is_not_finite_replaces_none_that_is(pairs, decom, tmp_path, monkeypatch, capsys):
+    from kind_torch.train import Trainer
 
-        def step(self, batch, lr):
-            return {"total": float("nan")}
+    assert run(*arguments("adjustment", pairs, tmp_path, decom, "--epochs", 1)) == 0
+    folder = tmp_path / FOLDERS["adjustment"]
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix in (".npz", ".index")}
+    step = Trainer.step
 
-    saved = []
-    with pytest.raises(KindlingError, match=r"the loss is nan at step 1; .* smaller --lr"):
-        training.train(plan(), Diverging(), lambda step: (), 0, print, saved.append, 10, lambda: False)
-    assert saved == []
+    def broken(self, *args):
+        terms = step(self, *args)
+        next(self.kind.parameters()).data[0] = np.nan  # after the loss was taken, as Adam does it
+        return terms
+
+    monkeypatch.setattr(Trainer, "step", broken)
+    assert run(*arguments("adjustment", pairs, tmp_path, decom, "--resume", "--minutes", 0)) == 2
+    said = capsys.readouterr().err
+    assert "not finite after step 3: weights of Illumination_adjust_net/" in said
+    assert "the last saved state, of step 2, is sound" in said
+    assert before == {name: (folder / name).read_bytes() for name in before}
 
 
 def test_the_rate_follows_the_epochs():

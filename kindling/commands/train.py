@@ -94,7 +94,7 @@ def train(task, folder, out, decom, backend, start, resume, minutes, every, devi
         TextColumn("{task.fields[terms]}"),
     )  # fmt: skip
     with contextlib.ExitStack() as stack:
-        seen, save = (lambda progress: None), (lambda step: None)
+        seen, save = (lambda progress: None), (lambda step, state: None)
         if trainer.is_main:
             bar = stack.enter_context(Bar(*columns, console=console, disable=not console.is_terminal))
             shown = bar.add_task(task, total=plan.steps, completed=begun, terms="")
@@ -106,8 +106,7 @@ def train(task, folder, out, decom, backend, start, resume, minutes, every, devi
             board = stack.enter_context(Board(target / "board", begun))
             seen = Watch(Log(target, every, begun), board, pictures, show, warn)
 
-            def save(step):
-                state = trainer.state()
+            def save(step, state):
                 training.save_state(target, state, plan, step)
                 _export(out, state["weights"], plan, step)
                 seen.draw(step)

@@ -1,0 +1,68 @@
+"""python -m benchmarks.noise PAIRS [--weights PATH] [--sigma 0.02] [--seed 0]
+
+What restoration is worth on dark photos with and without sensor noise. PAIRS holds low/ and high/, photos of the same
+names. Gaussian noise of deviation `sigma` (of 1 as white) is added to the photos in low/, which are then rounded to 8
+bits as a camera would; from there it is evaluate_LOLdataset.py, whose ratio is taken from the partner, so not blind:
+restored * adjusted, and R * adjusted without the restoration net. PSNR and SSIM are `kindling evaluate`'s; the last
+column is SSIM in scikit-image's default window, 7x7 and uniform, which much of the literature quotes.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from skimage.metrics import structural_similarity
+
+from kindling import metrics
+from kindling.commands.backends import default_weights
+from kindling.door import open_backend
+from kindling.evaluating import find_pairs
+from kindling.images import load_images, stretch, to_pixels
+from kindling.photos import read_photo
+from kindling.ratio import true_ratio
+from kindling.tiling import whole
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pairs", type=Path, metavar="PAIRS")
+    parser.add_argument("--weights", type=Path, default=default_weights())
+    parser.add_argument("--sigma", type=float, default=0.02)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    backend = open_backend("torch", options.weights)
+    pairs = find_pairs(options.pairs / "low", options.pairs / "high")
+    print(f"| {len(pairs)} pairs | PSNR | SSIM | SSIM, 7x7 |\n|---|---|---|---|")
+    for sigma in (0.0, options.sigma):
+        rows = [of_pair(*pair, sigma, [options.seed, number], backend) for number, pair in enumerate(pairs)]
+        means = np.mean(rows, axis=0)
+        for name, (psnr, ssim, uniform) in zip(("without restoration", "restored"), means, strict=True):
+            print(f"| sigma {sigma:g}, {name} | {psnr:.2f} | {ssim:.4f} | {uniform:.4f} |", flush=True)
+        print(f"| sigma {sigma:g}, restoration brings | {means[1, 0] - means[0, 0]:+.2f} | | |")
+
+
+def of_pair(low, high, sigma, seed, backend):
+    """The figures without restoration, and with it: (2, 3)."""
+    photo, truth, partner = read_photo(low).pixels, read_photo(high).pixels, load_images(high)
+    image = stretch(noisy(photo, sigma, np.random.default_rng(seed)).astype(np.float32) / 255)
+    cut = [lambda rows, columns, x=x: x[rows, columns] for x in (image, partner)]
+    ratio = true_ratio(*cut, whole(*image.shape[:2]), backend)
+    R, L = backend.run(backend.kind, "decompose", image[np.newaxis])
+    (adjusted,) = backend.run(backend.kind, "adjust", L, ratio=ratio)
+    (restored,) = backend.run(backend.kind, "restore", R, L)
+    pictures = [to_pixels(reflectance[0] * adjusted[0]) for reflectance in (R, restored)]
+    return [(metrics.psnr(p, truth), metrics.ssim(p, truth), uniform_ssim(p, truth)) for p in pictures]
+
+
+def noisy(pixels, sigma, random):
+    """pixels: (h, w, 3) uint8. Returns the same, with noise, rounded; without any, as they were."""
+    noise = 255 * sigma * random.standard_normal(pixels.shape)
+    return np.clip(np.round(pixels + noise), 0, 255).astype(np.uint8)
+
+
+def uniform_ssim(picture, truth):
+    return structural_similarity(picture, truth, data_range=255, channel_axis=2)
+
+
+if __name__ == "__main__":
+    main()
