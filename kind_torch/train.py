@@ -16,7 +16,7 @@ from kind_torch import losses
 from kind_torch.kind import KinD
 from kindling.errors import KindlingError
 from kindling.frameworks import import_framework
-from kindling.memory import keep_freed
+from kindling.allocator import keep_freed
 
 __all__ = ["Adam", "Trainer", "adjustment_step", "decomposition_step", "make_optimizer", "restoration_step"]
 
