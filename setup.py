@@ -28,7 +28,15 @@ setup(
     long_description_content_type="text/markdown",
     license="MIT",
     python_requires=">=3.11",
-    packages=["kindling", "kindling.commands", "kind_tf", "kind_torch", "convert"],
+    packages=[
+        "kindling",
+        "kindling.commands",
+        "kind_tf",
+        "kind_tf.losses",
+        "kind_torch",
+        "kind_torch.losses",
+        "convert",
+    ],
     install_requires=[
         "click >= 8.1",
         "google-crc32c >= 1.5",

@@ -65,20 +65,20 @@ def check_floats(name: str, dtype: str) -> None:
         raise KindlingError(f"{name} is {dtype}, expected floats{hint}")
 
 
-def check_match(prediction: tuple[Sequence[int | None], str], target: tuple[Sequence[int | None], str]) -> None:
-    """Refuse two tensors, each given by shape and dtype, that are not floats of one kind, one shape and some element.
+def check_match(**tensors: tuple[Sequence[int | None], str]) -> None:
+    """Refuse two tensors, name=(shape, dtype), that are not floats of one kind, one shape and some element.
 
     A size that is not known yet, inside a traced graph, is None and passes.
     """
-    (a, kind), (b, other) = prediction, target
-    check_floats("prediction", kind)
-    check_floats("target", other)
+    (first, (a, kind)), (second, (b, other)) = tensors.items()
+    check_floats(first, kind)
+    check_floats(second, other)
     if kind != other:
-        raise KindlingError(f"prediction is {kind} and target {other}: convert one to the other")
+        raise KindlingError(f"{first} is {kind} and {second} {other}: convert one to the other")
     if len(a) != len(b) or any(x != y for x, y in zip(a, b, strict=True) if x is not None and y is not None):
-        raise KindlingError(f"prediction has shape {tuple(a)} and target {tuple(b)}: they must be the same")
+        raise KindlingError(f"{first} has shape {tuple(a)} and {second} {tuple(b)}: they must be the same")
     if 0 in tuple(a):
-        raise KindlingError(f"prediction has shape {tuple(a)}: there is nothing in it")
+        raise KindlingError(f"{first} has shape {tuple(a)}: there is nothing in it")
 
 
 def check_images(
@@ -106,6 +106,12 @@ def check_range(name: str, low: float, high: float, slack: float = 0.0) -> None:
         )
 
 
+def check_sum(name: str, low: float, high: float) -> None:
+    """Refuse probabilities whose sums, from `low` to `high`, are not 1 but for rounding in half precision."""
+    if not (low >= 0.99 and high <= 1.01):
+        raise KindlingError(f"{name} sums to {low:g} to {high:g} over its classes, expected 1: apply a softmax first")
+
+
 def check_positive(**numbers: float) -> None:
     """Refuse a number, given by its name, that is not above 0, or is infinite."""
     for name, number in numbers.items():
@@ -117,3 +123,21 @@ def check_choice(name: str, value: str, known: Sequence[str]) -> None:
     """Refuse a word that is none of those known."""
     if value not in known:
         raise KindlingError(f"{name} is {value!r}, expected {', '.join(known[:-1])} or {known[-1]}")
+
+
+def check_levels(levels: int) -> None:
+    """Refuse a pyramid of no levels."""
+    if levels != int(levels) or levels < 1:
+        raise KindlingError(f"levels is {levels}, expected a whole number from 1 up")
+
+
+def check_window(size: int) -> None:
+    """Refuse a window that has no middle."""
+    if size != int(size) or size < 1 or size % 2 == 0:
+        raise KindlingError(f"size is {size}, expected an odd number of pixels")
+
+
+def check_share(share: float) -> None:
+    """Refuse a share that is none of a whole, or all of it."""
+    if not 0 < share < 1:
+        raise KindlingError(f"share is {share}, expected a number between 0 and 1")
