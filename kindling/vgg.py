@@ -5,14 +5,24 @@ Simonyan and Zisserman, "Very deep convolutional networks", 2014. A convolution 
 torchvision counts the members of its `features` instead.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 from kindling.checks import check_choice, check_images
 from kindling.errors import KindlingError
 
-__all__ = ["SHAPES", "begins_block", "check", "check_name", "from_torchvision", "settings", "torchvision", "variables"]
+__all__ = [
+    "SHAPES",
+    "begins_block",
+    "check",
+    "check_name",
+    "from_torchvision",
+    "name_of",
+    "settings",
+    "torchvision",
+    "variables",
+]
 
 BLOCKS = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}  # convolutions in each; a max pool stands between two
 WIDTHS = (64, 128, 256, 512, 512)
@@ -66,6 +76,11 @@ def from_torchvision(name: str, state: Mapping[str, np.ndarray]) -> dict[str, np
         variable: state[key].transpose(2, 3, 1, 0) if state[key].ndim == 4 else state[key]
         for variable, key in torchvision(name).items()
     }
+
+
+def name_of(names: Iterable[str]) -> str:
+    """Which net has these variables: only VGG19 has a fourth convolution in its third block."""
+    return "vgg19" if "block3_conv4/weights" in names else "vgg16"
 
 
 def check_name(name: str, weights: str) -> None:

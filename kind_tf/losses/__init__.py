@@ -6,6 +6,7 @@ range is a KindlingError, which is a ValueError. kind_torch/losses is the same i
 
 from kind_tf.losses.color import color_angle, color_blur, color_cosine
 from kind_tf.losses.kind import adjustment_loss, decomposition_loss, gradient, restoration_loss
+from kind_tf.losses.objective import objective_loss
 from kind_tf.losses.perceptual import VGG, perceptual
 from kind_tf.losses.pixel import huber, l1, l1_regularised, l2, l2_regularised, log_mse, smooth_l1
 from kind_tf.losses.probability import (
@@ -40,6 +41,7 @@ __all__ = [
     "laplacian_pyramid",
     "log_mse",
     "ms_ssim",
+    "objective_loss",
     "perceptual",
     "reflectance",
     "region",

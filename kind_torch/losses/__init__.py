@@ -6,6 +6,7 @@ range is a KindlingError, which is a ValueError. kind_tf/losses is the same in T
 
 from kind_torch.losses.color import color_angle, color_blur, color_cosine
 from kind_torch.losses.kind import adjustment_loss, decomposition_loss, gradient, restoration_loss
+from kind_torch.losses.objective import objective_loss
 from kind_torch.losses.perceptual import VGG, perceptual
 from kind_torch.losses.pixel import huber, l1, l1_regularised, l2, l2_regularised, log_mse, smooth_l1
 from kind_torch.losses.probability import (
@@ -40,6 +41,7 @@ __all__ = [
     "laplacian_pyramid",
     "log_mse",
     "ms_ssim",
+    "objective_loss",
     "perceptual",
     "reflectance",
     "region",
