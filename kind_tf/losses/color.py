@@ -38,9 +38,9 @@ def color_cosine(prediction, target, levels=3, epsilon=1e-3):
     check_levels(levels)
     check_positive(epsilon=epsilon)
     loss = 0
-    for x, y in zip(laplacian_pyramid(prediction, levels), laplacian_pyramid(target, levels), strict=True):
-        xx, yy, xy = (tf.reduce_sum(a * b, -1) + epsilon**2 for a, b in ((x, x), (y, y), (x, y)))
-        loss = loss + 1 - tf.reduce_mean(xy / (tf.sqrt(xx) * tf.sqrt(yy)))
+    for levels_of_both in zip(laplacian_pyramid(prediction, levels), laplacian_pyramid(target, levels), strict=True):
+        x, y = (_unit(tf.concat([level, tf.ones_like(level[..., :1]) * epsilon], -1)) for level in levels_of_both)
+        loss = loss + tf.reduce_mean(tf.reduce_sum(tf.square(x - y), -1)) / 2  # 1 - cos, and exact where that is near 0
     return loss
 
 
@@ -57,3 +57,8 @@ def color_blur(prediction, target, sigma=3.0, size=21):
     for _ in "hw":
         x = turned(with_edges(x, size // 2, size // 2))
     return tf.reduce_mean(tf.square(gaussian_mean(x, size, sigma)))
+
+
+def _unit(x):
+    """Every vector along the last axis by its length, which is not 0."""
+    return x / tf.sqrt(tf.reduce_sum(tf.square(x), -1, keepdims=True))

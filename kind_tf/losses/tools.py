@@ -85,7 +85,7 @@ def turned(x):
 
 def floored_log(p, floor=1e-7):
     """log(max(p, floor)) for p in [0, 1]; below the floor it keeps the slope it has there, so what is wrong learns."""
-    return tf.math.log(p + tf.stop_gradient(tf.maximum(p, tf.cast(floor, p.dtype)) - p))
+    return tf.math.log(p + tf.stop_gradient(tf.maximum(p, tf.constant(floor, p.dtype)) - p))
 
 
 def root(x):

@@ -37,9 +37,9 @@ def color_cosine(prediction, target, levels=3, epsilon=1e-3):
     check_levels(levels)
     check_positive(epsilon=epsilon)
     loss = 0
-    for x, y in zip(laplacian_pyramid(prediction, levels), laplacian_pyramid(target, levels), strict=True):
-        xx, yy, xy = ((a * b).sum(1) + epsilon**2 for a, b in ((x, x), (y, y), (x, y)))
-        loss = loss + 1 - (xy / (xx.sqrt() * yy.sqrt())).mean()
+    for levels_of_both in zip(laplacian_pyramid(prediction, levels), laplacian_pyramid(target, levels), strict=True):
+        x, y = (_unit(torch.cat([level, torch.full_like(level[:, :1], epsilon)], 1)) for level in levels_of_both)
+        loss = loss + (x - y).square().sum(1).mean() / 2  # 1 - cos, and exact where that is near 0
     return loss
 
 
@@ -56,3 +56,8 @@ def color_blur(prediction, target, sigma=3.0, size=21):
     for _ in "hw":
         x = turned(with_edges(x, size // 2, size // 2))
     return gaussian_mean(x, size, sigma).square().mean()
+
+
+def _unit(x):
+    """Every vector along axis 1 by its length, which is not 0."""
+    return x / x.square().sum(1, keepdim=True).sqrt()
