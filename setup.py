@@ -18,7 +18,7 @@ TF = [
 ]
 TORCH = ["torch >= 2.10"]  # older ones can be made to run code by a file loaded with weights_only
 TRAIN = ["accelerate >= 1.0", "tensorboard >= 2.18"]
-DEV = ["coverage", "matplotlib", "pytest", "pytest-xdist", "ruff"]
+DEV = ["coverage", "matplotlib", "pytest", "pytest-xdist", "ruff", "torchmetrics"]
 
 setup(
     name="kindling-llie",

@@ -146,7 +146,7 @@ INPUTS: Mapping[str, Callable[[], dict]] = {
         {f"{name} 24x25": pair for name, pair in images(24, 25).items()}
         | {f"{name} {h}x{w}": images(h, w)[name] for h, w in ((13, 11), (1, 1), (2, 3)) for name in FEW}
     ),
-    "large": lambda: {f"{name} 161x166": images(161, 166, 1)[name] for name in (*FEW, "near")},
+    "large": lambda: {f"{name} 161x166": images(161, 166, 1)[name] for name in ("random", "equal", "negative", "near")},
     "classes": _classes,
     "class logits": _class_logits,
     "scores": _scores,

@@ -75,7 +75,7 @@ def gaussian_mean(x, size, sigma):
 
 def with_edges(x, before, after):
     """The first row of x (n, h, w, c) repeated `before` times in front of it, the last `after` times behind it."""
-    return tf.concat([tf.repeat(x[:, :1], before, 1), x, tf.repeat(x[:, -1:], after, 1)], 1)
+    return tf.concat([tf.tile(x[:, :1], [1, before, 1, 1]), x, tf.tile(x[:, -1:], [1, after, 1, 1])], 1)
 
 
 def turned(x):
