@@ -18,6 +18,7 @@ TF = [
 ]
 TORCH = ["torch >= 2.10"]  # older ones can be made to run code by a file loaded with weights_only
 TRAIN = ["accelerate >= 1.0", "tensorboard >= 2.18"]
+VGG = ["torchvision >= 0.25"]  # only for its own weights of the perceptual loss; it must fit torch's very build
 DEV = ["coverage", "matplotlib", "pytest", "pytest-xdist", "ruff", "torchmetrics"]
 
 setup(
@@ -49,6 +50,6 @@ setup(
         "safetensors >= 0.4.3",
         "scikit-image >= 0.24",
     ],
-    extras_require={"tf": TF, "torch": TORCH, "all": TF + TORCH + TRAIN, "train": TRAIN, "dev": DEV},
+    extras_require={"tf": TF, "torch": TORCH, "all": TF + TORCH + TRAIN, "train": TRAIN, "vgg": VGG, "dev": DEV},
     entry_points={"console_scripts": ["kindling = kindling.cli:main"]},
 )
