@@ -18,7 +18,8 @@ TF = [
 ]
 TORCH = ["torch >= 2.10"]  # older ones can be made to run code by a file loaded with weights_only
 TRAIN = ["accelerate >= 1.0", "tensorboard >= 2.18"]
-DEV = ["coverage", "matplotlib", "pytest", "pytest-xdist", "ruff"]
+VGG = ["torchvision >= 0.25"]  # only for its own weights of the perceptual loss; it must fit torch's very build
+DEV = ["coverage", "matplotlib", "pytest", "pytest-xdist", "ruff", "torchmetrics"]
 
 setup(
     name="kindling-llie",
@@ -28,7 +29,15 @@ setup(
     long_description_content_type="text/markdown",
     license="MIT",
     python_requires=">=3.11",
-    packages=["kindling", "kindling.commands", "kind_tf", "kind_torch", "convert"],
+    packages=[
+        "kindling",
+        "kindling.commands",
+        "kind_tf",
+        "kind_tf.losses",
+        "kind_torch",
+        "kind_torch.losses",
+        "convert",
+    ],
     install_requires=[
         "click >= 8.1",
         "google-crc32c >= 1.5",
@@ -41,6 +50,6 @@ setup(
         "safetensors >= 0.4.3",
         "scikit-image >= 0.24",
     ],
-    extras_require={"tf": TF, "torch": TORCH, "all": TF + TORCH + TRAIN, "train": TRAIN, "dev": DEV},
+    extras_require={"tf": TF, "torch": TORCH, "all": TF + TORCH + TRAIN, "train": TRAIN, "vgg": VGG, "dev": DEV},
     entry_points={"console_scripts": ["kindling = kindling.cli:main"]},
 )

@@ -16,12 +16,14 @@ from pathlib import Path
 
 import numpy as np
 
-from convert import bundles, formats
+from convert import bundles, formats, vgg
 from convert.checks import check, differences, fingerprint, left_behind, nets_in
 from convert.mapping import slim_name, to_slim, to_torch, torch_key
+from convert.vgg import read_vgg
 from kindling import __version__
 from kindling.errors import KindlingError
 from kindling.files import move_all_into_place, move_into_place, refuse_existing, staging
+from kindling.vgg import name_of
 
 __all__ = [
     "Conversion",
@@ -29,6 +31,7 @@ __all__ = [
     "fingerprint",
     "nets_in",
     "read",
+    "read_vgg",
     "slim_name",
     "to_slim",
     "to_torch",
@@ -47,7 +50,7 @@ class Conversion:
     nets: list[str]
     variables: int
     parameters: int
-    left_behind: list[str]  # optimizer slots and steps of the source, not carried over
+    left_behind: list[str]  # optimizer slots and steps of the source, the top of a VGG: not carried over
     fingerprint: str  # of the weights: equal in every form
 
 
@@ -97,17 +100,21 @@ def convert_file(source, target, *, force=False) -> Conversion:
     source, target = Path(source), Path(target)
     formats.form_of(target)
     held = formats.read(source)
-    variables = check(held.variables, str(source))
+    of_vgg = vgg.is_vgg(held.variables)  # the features of the perceptual loss; anything else is KinD's
+    variables = (vgg.check if of_vgg else check)(held.variables, str(source))
     metadata = {**held.metadata, "source": source.name, "sha256": _sha256(held), "weights": fingerprint(variables)}
-    write(target, variables, metadata, force=force)
+    if of_vgg:
+        vgg.write(target, variables, {"kindling": __version__, **metadata, "family": name_of(variables)}, force)
+    else:
+        write(target, variables, metadata, force=force)
     return Conversion(
         source,
         target,
         formats.form_of(target),
-        nets_in(variables),
+        [name_of(variables)] if of_vgg else nets_in(variables),
         len(variables),
         sum(array.size for array in variables.values()),
-        left_behind(held.variables),
+        (vgg.left_out if of_vgg else left_behind)(held.variables),
         fingerprint(variables),
     )
 

@@ -13,6 +13,7 @@ import tensorflow as tf
 from kind_tf import losses
 from kind_tf.kind import KinD
 from kindling.errors import KindlingError
+from kindling.vgg import name_of
 
 __all__ = ["Adam", "Trainer", "adjustment_step", "decomposition_step", "make_optimizer", "restoration_step"]
 
@@ -49,32 +50,44 @@ def make_optimizer(params, lr):
     return Adam(params, lr)
 
 
-def decomposition_step(net, optimizer, low, high, cell=None, **options):
+def decomposition_step(net, optimizer, low, high, cell=None, objective=None, features=None, **options):
     """low, high: (n, h, w, 3), one scene dark and bright. Returns the terms of `decomposition_loss`.
 
     cell: take the loss in squares of this many pixels, by which h and w divide, each with its own zeros beyond its
     border. So patches larger than the original's 48 do not make L = 1, R = image cheap (docs/training.md).
-    options: of the loss.
+    objective: of kindling/objective.py, instead of `decomposition_loss`, with the features of its perceptual loss;
+    its terms are returned then. options: of `decomposition_loss`.
     """
     with tf.GradientTape() as tape:
         R_low, L_low = net(low)
         R_high, L_high = net(high)
-        images = (R_low, L_low, R_high, L_high, low, high)
-        terms = losses.decomposition_loss(*(_cells(x, cell) for x in images), **options)
+        images = [_cells(x, cell) for x in (R_low, L_low, R_high, L_high, low, high)]
+        if objective:
+            terms = losses.objective_loss(objective, images, optimizer.params, features)
+        else:
+            terms = losses.decomposition_loss(*images, **options)
     return _descend(optimizer, terms, tape)
 
 
-def adjustment_step(net, optimizer, i, ratio, target):
-    """i, ratio, target: (n, h, w, 1). Returns the terms of `adjustment_loss`."""
+def adjustment_step(net, optimizer, i, ratio, target, objective=None, features=None):
+    """i, ratio, target: (n, h, w, 1). Returns the terms of `adjustment_loss`, or of `objective`."""
     with tf.GradientTape() as tape:
-        terms = losses.adjustment_loss(net(i, ratio), target)
+        out = net(i, ratio)
+        if objective:
+            terms = losses.objective_loss(objective, (out, target), optimizer.params, features)
+        else:
+            terms = losses.adjustment_loss(out, target)
     return _descend(optimizer, terms, tape)
 
 
-def restoration_step(net, optimizer, r, i, target):
-    """r, target: (n, h, w, 3); i: (n, h, w, 1). Returns the terms of `restoration_loss`."""
+def restoration_step(net, optimizer, r, i, target, objective=None, features=None):
+    """r, target: (n, h, w, 3); i: (n, h, w, 1). Returns the terms of `restoration_loss`, or of `objective`."""
     with tf.GradientTape() as tape:
-        terms = losses.restoration_loss(net(r, i), target)
+        out = net(r, i)
+        if objective:
+            terms = losses.objective_loss(objective, (out, target), optimizer.params, features)
+        else:
+            terms = losses.restoration_loss(out, target)
     return _descend(optimizer, terms, tape)
 
 
@@ -89,12 +102,15 @@ class Trainer:
     """One net in training, between plain arrays: what kindling/training.py drives, in either framework.
 
     net: "DecomNet", "Illumination_adjust_net" or "Restoration_net". Float32 in one process, as the original; for
-    bfloat16, a chosen device and several processes there is kind_torch. options: of the net's step.
+    bfloat16, a chosen device and several processes there is kind_torch. objective: of kindling/objective.py, instead
+    of the original's loss. features: the weights of a VGG, by name, for its perceptual loss. options: of the step.
     """
 
     is_main = True  # of several processes the one that writes and shows; here there is one
 
-    def __init__(self, net: str, precision: str = "float32", device: str = "auto", **options):
+    def __init__(
+        self, net: str, precision: str = "float32", device: str = "auto", objective=None, features=None, **options
+    ):
         if (precision, device) != ("float32", "auto"):
             raise KindlingError(
                 f"--backend tf trains in float32 on TensorFlow's own device, not in {precision} on {device}; "
@@ -103,6 +119,8 @@ class Trainer:
         self.kind = KinD([net])
         self.optimizer = make_optimizer(self.kind.by_name.values(), 1e-4)
         function = getattr(self.kind, net)
+        if objective:
+            options |= {"objective": objective, "features": self._features(objective.perceptual, features)}
         self._step = tf.function(lambda *batch: STEPS[net](function, self.optimizer, *batch, **options))
 
     def agree(self, flag: bool) -> bool:
@@ -134,6 +152,9 @@ class Trainer:
         for power, beta in ((self.optimizer.beta1_power, 0.9), (self.optimizer.beta2_power, 0.999)):
             power.assign(np.multiply.accumulate(np.full(steps + 1, beta, np.float32))[-1])
 
+    def _features(self, term, weights):
+        return losses.VGG(name_of(weights), weights, **dict(term.options)) if term else None
+
 
 def _cells(x, size):
     """(n, h, w, c) -> (n h/size w/size, size, size, c)"""
@@ -145,5 +166,7 @@ def _cells(x, size):
 
 
 def _descend(optimizer, terms, tape):
-    optimizer.step(tape.gradient(terms["total"], optimizer.params))
+    # A sum may leave a part of the net out; its gradient is 0 then.
+    zero = tf.UnconnectedGradients.ZERO
+    optimizer.step(tape.gradient(terms["total"], optimizer.params, unconnected_gradients=zero))
     return terms

@@ -14,9 +14,10 @@ import torch
 
 from kind_torch import losses
 from kind_torch.kind import KinD
+from kindling.allocator import keep_freed
 from kindling.errors import KindlingError
 from kindling.frameworks import import_framework
-from kindling.allocator import keep_freed
+from kindling.vgg import name_of
 
 __all__ = ["Adam", "Trainer", "adjustment_step", "decomposition_step", "make_optimizer", "restoration_step"]
 
@@ -42,27 +43,36 @@ def make_optimizer(params, lr):
     return Adam(params, lr=lr, betas=(0.9, 0.999), eps=EPSILON, fused=True)
 
 
-def decomposition_step(net, optimizer, low, high, cell=None, **options):
+def decomposition_step(net, optimizer, low, high, cell=None, objective=None, features=None, **options):
     """low, high: (n, 3, h, w), one scene dark and bright. Returns the terms of `decomposition_loss`.
 
     cell: take the loss in squares of this many pixels, by which h and w divide, each with its own zeros beyond its
     border. So patches larger than the original's 48 do not make L = 1, R = image cheap (docs/training.md).
-    options: of the loss.
+    objective: of kindling/objective.py, instead of `decomposition_loss`, with the features of its perceptual loss;
+    its terms are returned then. options: of `decomposition_loss`.
     """
     R_low, L_low = net(low)
     R_high, L_high = net(high)
-    images = (R_low, L_low, R_high, L_high, low, high)
-    return _descend(optimizer, losses.decomposition_loss(*(_cells(x, cell) for x in images), **options))
+    images = [_cells(x, cell) for x in (R_low, L_low, R_high, L_high, low, high)]
+    if objective:
+        return _descend(optimizer, _objective(objective, images, optimizer, features))
+    return _descend(optimizer, losses.decomposition_loss(*images, **options))
 
 
-def adjustment_step(net, optimizer, i, ratio, target):
-    """i, ratio, target: (n, 1, h, w). Returns the terms of `adjustment_loss`."""
-    return _descend(optimizer, losses.adjustment_loss(net(i, ratio), target))
+def adjustment_step(net, optimizer, i, ratio, target, objective=None, features=None):
+    """i, ratio, target: (n, 1, h, w). Returns the terms of `adjustment_loss`, or of `objective`."""
+    out = net(i, ratio)
+    if objective:
+        return _descend(optimizer, _objective(objective, (out, target), optimizer, features))
+    return _descend(optimizer, losses.adjustment_loss(out, target))
 
 
-def restoration_step(net, optimizer, r, i, target):
-    """r, target: (n, 3, h, w); i: (n, 1, h, w). Returns the terms of `restoration_loss`."""
-    return _descend(optimizer, losses.restoration_loss(net(r, i), target))
+def restoration_step(net, optimizer, r, i, target, objective=None, features=None):
+    """r, target: (n, 3, h, w); i: (n, 1, h, w). Returns the terms of `restoration_loss`, or of `objective`."""
+    out = net(r, i)
+    if objective:
+        return _descend(optimizer, _objective(objective, (out, target), optimizer, features))
+    return _descend(optimizer, losses.restoration_loss(out, target))
 
 
 STEPS = {
@@ -77,10 +87,14 @@ class Trainer:
 
     net: "DecomNet", "Illumination_adjust_net" or "Restoration_net". precision: "float32", or "bfloat16" for the
     arithmetic inside the net; weights, loss and optimizer stay float32. On a GPU, or on several processes of
-    `accelerate launch`, each of which is then given the whole batch and computes its share. options: of the net's step.
+    `accelerate launch`, each of which is then given the whole batch and computes its share. objective: of
+    kindling/objective.py, instead of the original's loss. features: the weights of a VGG, by name, for its perceptual
+    loss. options: of the net's step.
     """
 
-    def __init__(self, net: str, precision: str = "float32", device: str = "auto", **options):
+    def __init__(
+        self, net: str, precision: str = "float32", device: str = "auto", objective=None, features=None, **options
+    ):
         accelerate = import_framework("accelerate", "training with PyTorch")
         mixed = {"float32": "no", "bfloat16": "bf16"}[precision]
         self.accelerator = accelerate.Accelerator(mixed_precision=mixed, cpu=device == "cpu")
@@ -90,6 +104,8 @@ class Trainer:
         optimizer = make_optimizer(self.kind.parameters(), 1e-4)
         prepared, self.optimizer = self.accelerator.prepare(getattr(self.kind, net), optimizer)
         self._net = _Shared(prepared, self.accelerator) if self.accelerator.num_processes > 1 else prepared
+        if objective:
+            options |= {"objective": objective, "features": self._features(objective.perceptual, features)}
         self._step = partial(STEPS[net], **options)
 
     @property
@@ -140,6 +156,9 @@ class Trainer:
                     "exp_avg_sq": torch.empty_like(p).copy_(torch.from_numpy(v[name])),
                 }
 
+    def _features(self, term, weights):
+        return losses.VGG(name_of(weights), weights, **dict(term.options)).to(self.accelerator.device) if term else None
+
     def _tensor(self, array):
         """NHWC array -> NCHW tensor on the device, in the channels-last order that it then is in memory already."""
         return torch.from_numpy(array).permute(0, 3, 1, 2).to(self.accelerator.device)
@@ -178,6 +197,11 @@ def _cells(x, size):
     n, c, h, w = x.shape
     x = x.reshape(n, c, h // size, size, w // size, size)
     return x.permute(0, 2, 4, 1, 3, 5).reshape(-1, c, size, size)
+
+
+def _objective(objective, images, optimizer, features):
+    weights = [p for group in optimizer.param_groups for p in group["params"]]
+    return losses.objective_loss(objective, images, weights, features)
 
 
 def _descend(optimizer, terms):

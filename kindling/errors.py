@@ -5,7 +5,7 @@ from collections.abc import Sequence
 SHOWN = 6  # problems spelled out in one message; the rest are counted
 
 
-class KindlingError(Exception):
+class KindlingError(ValueError):
     """Something about the input is wrong; the message is a sentence to the person who gave it."""
 
     @classmethod

@@ -16,6 +16,7 @@ EXTRAS = {
     "torch": (("torch",), "PyTorch", "torch"),
     "accelerate": (("accelerate",), "Hugging Face accelerate", "train"),
     "tensorboard": (("tensorboard",), "TensorBoard", "train"),
+    "torchvision": (("torchvision",), "torchvision", "vgg"),
 }
 
 

@@ -87,6 +87,8 @@ def read_photo(path: Path, megapixels: float = MEGAPIXELS) -> Photo:
         else:
             image = _plain(image.autorot(), path)
             pixels, carried = image.numpy().reshape(image.height, image.width, image.bands), _carried(image)
+    except KindlingError:
+        raise
     except pyvips.Error as error:
         raise KindlingError(f"{path}: damaged or not readable as a photo: {_said(error)}") from error
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:

@@ -63,6 +63,8 @@ class Plan:
     precision: str = "float32"
     cell: int | None = None  # decomposition: squares in which the loss is taken
     equal_r: float = 0.01  # decomposition: the weight of that term
+    loss: str | None = None  # an expression of kindling/objective.py; None: the original's
+    features: str | None = None  # a fingerprint of the VGG behind a perceptual loss
 
     @property
     def steps_per_epoch(self) -> int:
@@ -81,5 +83,5 @@ class Plan:
     @property
     def identity(self) -> dict:
         held = {"task": self.task, "data": self.data, "precision": self.precision, "cell": self.cell}
-        held["equal_r"] = self.equal_r
+        held |= {"equal_r": self.equal_r, "loss": self.loss, "features": self.features}
         return held | asdict(self.sampling) | {"shot": self.noise.shot, "read": self.noise.read}

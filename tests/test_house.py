@@ -60,12 +60,17 @@ def test_every_file_says_what_it_holds(path):
 
 
 def test_the_mirror_has_the_same_files():
-    assert {p.name for p in (ROOT / "kind_tf").glob("*.py")} == {p.name for p in (ROOT / "kind_torch").glob("*.py")}
+    tf, torch = (
+        {p.relative_to(ROOT / side) for p in (ROOT / side).rglob("*.py")} for side in ("kind_tf", "kind_torch")
+    )
+    assert tf == torch
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "kind_tf").glob("*.py")), ids=lambda p: p.name)
+@pytest.mark.parametrize("path", sorted((ROOT / "kind_tf").rglob("*.py")), ids=names)
 def test_the_mirror_has_the_same_public_names(path):
-    ours, theirs = (_public(side / path.name) for side in (path.parent, ROOT / "kind_torch"))
+    ours, theirs = (
+        _public(side / path.relative_to(ROOT / "kind_tf")) for side in (ROOT / "kind_tf", ROOT / "kind_torch")
+    )
     assert ours == theirs
 
 

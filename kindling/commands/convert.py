@@ -18,7 +18,8 @@ def convert(source, target, force):
     NAME.ckpt              one TF checkpoint with everything
     no suffix              a folder in the original's layout
 
-    SRC is any of these, whole or partial. Optimizer slots and steps are named and left behind.
+    SRC is any of these, whole or partial. Optimizer slots and steps are named and left behind. The VGG16 or VGG19 of a
+    perceptual loss is carried too, between Keras' .h5 and torchvision's names in .pth and .safetensors.
     """
     from convert import convert_file
 
@@ -27,5 +28,6 @@ def convert(source, target, force):
     click.echo(f"{done.variables} variables, {done.parameters:,} parameters, read back bit-equal")
     if done.left_behind:
         shown = ", ".join(done.left_behind[:3]) + (", ..." if len(done.left_behind) > 3 else "")
-        click.echo(f"left behind: {len(done.left_behind)} of training ({shown})")
+        kind = "of the top" if done.nets[0].startswith("vgg") else "of training"
+        click.echo(f"left behind: {len(done.left_behind)} {kind} ({shown})")
     click.echo(f"weights sha256 {done.fingerprint}")

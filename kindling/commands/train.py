@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from kindling import collapse, data, tasks, training
+from kindling import collapse, data, objective, tasks, training
 from kindling.board import Board
 from kindling.errors import KindlingError
 from kindling.frameworks import import_framework
@@ -54,6 +54,8 @@ class _Decay(click.ParamType):
 @click.option("--read", type=click.FloatRange(0), default=0.0, help="Restoration: read noise on low/, deviation.")
 @click.option("--cell", type=click.IntRange(2), help="Decomposition: take the loss in squares of so many pixels.")
 @click.option("--equal-r", type=click.FloatRange(0), default=0.01, show_default=True, help="Decomposition: its weight.")
+@click.option("--loss", metavar="SUM", help='Instead of the original\'s, such as "recon + 0.1*color_cosine".')
+@click.option("--features", type=click.Path(path_type=Path), help="VGG16 or VGG19, Keras' .h5: for perceptual.")
 @click.option("--start", type=click.Path(path_type=Path), help="Weights to start from, instead of random ones.")
 @click.option("--precision", type=click.Choice(["float32", "bfloat16"]), default="float32", show_default=True)
 @click.option("--device", type=click.Choice(["auto", "cpu"]), default="auto", show_default=True)
@@ -62,7 +64,7 @@ class _Decay(click.ParamType):
 @click.option(
     "--every", type=click.IntRange(1), default=100, show_default=True, help="Steps between rows of losses.csv."
 )
-def train(task, folder, out, decom, backend, start, resume, minutes, every, device, **settings):
+def train(task, folder, out, decom, backend, start, resume, minutes, every, device, features, **settings):
     """Train DecomNet (decomposition), then Illumination_adjust_net (adjustment) and Restoration_net (restoration).
 
     The last two look at the photos through the first, which stays as it is. Stop with Ctrl-C at any time.
@@ -71,15 +73,16 @@ def train(task, folder, out, decom, backend, start, resume, minutes, every, devi
     settings = {k: v if v not in (None, ()) else getattr(recipe, k, v) for k, v in settings.items()}
     target = out / recipe.folder
     _refuse(task, target, resume, settings)
+    judged, features = _objective(task, settings, features)
     console = Console(stderr=True)
     pairs = data.load_pairs(data.find_pairs(folder), settings["patch"])
     options = {"cell": settings["cell"], "equal_r": settings["equal_r"]} if task == "decomposition" else {}
-    trainer = _trainer(backend, recipe.net, settings["precision"], device, **options)
+    trainer = _trainer(backend, recipe.net, settings["precision"], device, **judged, **options)
     fingerprint, decompose = _fingerprint(pairs), None
     if task != "decomposition":
         decompose, weights = _frozen(decom or out / RECIPES["decomposition"].folder, backend)
         fingerprint += weights
-    plan = _plan(task, backend, recipe, settings, len(pairs), fingerprint)
+    plan = _plan(task, backend, recipe, settings, len(pairs), fingerprint, features)
     state, begun = training.load_state(target, plan) if resume else (_fresh(trainer, plan.sampling.seed, start), 0)
     trainer.assign(state, begun)
     batch = tasks.batches(plan, pairs, decompose)
@@ -111,7 +114,7 @@ def train(task, folder, out, decom, backend, start, resume, minutes, every, devi
                 _export(out, state["weights"], plan, step)
                 seen.draw(step)
 
-            if task == "decomposition":
+            if task == "decomposition" and not plan.loss:
                 _warn_of_collapse(batch, plan, warn)
         stopped = stack.enter_context(training.stoppable())
         done = training.train(plan, trainer, batch, begun, seen, save, minutes, stopped)
@@ -133,18 +136,45 @@ def _refuse(task, target, resume, settings):
         raise KindlingError(f"--patch {settings['patch']} cannot be cut into squares of --cell {settings['cell']}")
     if task != "restoration" and (settings["shot"] or settings["read"]):
         raise KindlingError(f"--shot and --read are for restoration, not for {task}")
-    if task == "restoration" and settings["patch"] < 16:
+    if settings["loss"] and settings["equal_r"] != 0.01:
+        raise KindlingError(
+            f"--equal-r is of the original's loss; with --loss write {settings['equal_r']}*equal_r there"
+        )
+    if task == "restoration" and settings["patch"] < 16 and not settings["loss"]:
         raise KindlingError(f"--patch {settings['patch']} is too small for SSIM's window of 11 pixels; 16 or more")
 
 
-def _plan(task, backend, recipe, settings, pairs, fingerprint):
+def _objective(task, settings, features):
+    """What --loss asks for, as options of the trainer, and the fingerprint of its features."""
+    if not settings["loss"]:
+        if features:
+            raise KindlingError("--features is for the perceptual loss; name that in --loss")
+        return {}, None
+    found = objective.parse(settings["loss"], task, settings["cell"] or settings["patch"])
+    settings["loss"] = str(found)
+    if bool(features) != bool(found.perceptual):
+        raise KindlingError(
+            "perceptual looks through a VGG: name its file, Keras' .h5 or what `kindling convert` made of it, with "
+            "--features"
+            if found.perceptual
+            else f"--features is for perceptual, and --loss {found} has none"
+        )
+    if not features:
+        return {"objective": found}, None
+    import convert
+
+    weights = convert.read_vgg(features)
+    return {"objective": found, "features": weights}, convert.fingerprint(weights)
+
+
+def _plan(task, backend, recipe, settings, pairs, fingerprint, features):
     sampling = data.Sampling(
         settings["batch"], settings["patch"], settings["seed"], recipe.shuffle, recipe.modes, settings["images"]
     )
     return Plan(
         task, sampling, pairs, fingerprint, settings["epochs"], settings["lr"], settings["decay"],
         data.Noise(settings["shot"], settings["read"]), backend, settings["precision"],
-        settings["cell"], settings["equal_r"],
+        settings["cell"], settings["equal_r"], settings["loss"], features,
     )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 Zhang, Zhang, Guo, "Kindling the Darkness", ACM MM 2019, section 3; where the paper and the authors' graphs differ, the
 graphs are followed. Images are NCHW in [0, 1]. Each loss returns its terms, unweighted and under the names of the
-original's code, and their weighted sum as `total`. kind_tf/losses.py is the same file in TensorFlow.
+original's code, and their weighted sum as `total`. kind_tf/losses/kind.py is the same file in TensorFlow.
 
 Three details decide whether a training works (docs/training.md has the measurements): `gradient` sees zeros beyond
 the last row and column, it is scaled by one minimum and one maximum of the whole batch, and both let gradients through.
@@ -11,14 +11,10 @@ the last row and column, it is scaled by one minimum and one maximum of the whol
 import torch
 import torch.nn.functional as F
 
+from kind_torch.losses.structure import ssim
+from kind_torch.losses.tools import gray
 from kindling.checks import check_input, check_same_size
 from kindling.errors import KindlingError
-
-__all__ = ["adjustment_loss", "decomposition_loss", "gradient", "restoration_loss", "ssim"]
-
-GRAY = (0.2989, 0.587, 0.114)  # tf.image.rgb_to_grayscale
-WINDOW, SIGMA = 11, 1.5  # of SSIM's gaussian; Wang et al. 2004
-C1, C2 = 0.01**2, 0.03**2
 
 # In the order the original adds them up.
 DECOMPOSITION_WEIGHTS = {
@@ -77,7 +73,7 @@ def restoration_loss(out, target):
     check_input("target", target.shape, 3, "NCHW")
     terms = {
         "square": (out - target).square().mean(),
-        "grad": _gradient_difference(_gray(out), _gray(target)),
+        "grad": _gradient_difference(gray(out), gray(target)),
         "ssim": ssim(out, target),
     }
     return terms | {"total": terms["square"] + terms["grad"] + terms["ssim"]}
@@ -101,24 +97,6 @@ def gradient(x, direction):
     return (edges - low) / (high - low + 0.0001)
 
 
-def ssim(prediction, target):
-    """1 - the mean structural similarity: 0 for equal images. prediction, target: (n, c, h, w), at least 11x11.
-
-    A gaussian window of 11x11, sigma 1.5, wholly inside the image; K1 0.01, K2 0.03, dynamic range 1.
-    """
-    check_same_size("prediction", prediction.shape, "target", target.shape, "NCHW")
-    if min(target.shape[-2:]) < WINDOW:
-        raise KindlingError(
-            f"target has shape {tuple(target.shape)}: SSIM's window needs {WINDOW}x{WINDOW} pixels or more"
-        )
-    x, y = (image.reshape(-1, 1, *image.shape[-2:]) for image in (prediction, target))  # every channel by itself
-    mean_x, mean_y, xx, yy, xy = _windows(torch.cat([x, y, x * x, y * y, x * y])).chunk(5)
-    luminance = (2 * (mean_x * mean_y) + C1) / (mean_x * mean_x + mean_y * mean_y + C1)
-    variances = (xx - mean_x * mean_x) + (yy - mean_y * mean_y)
-    structure = (2 * (xy - mean_x * mean_y) + C2) / (variances + C2)
-    return 1 - (luminance * structure).mean()
-
-
 def _mutual(edges):
     """s exp(-10 s): small where both lights are flat and where both have an edge, largest where only one has."""
     return edges * torch.exp(-10 * edges)
@@ -126,26 +104,10 @@ def _mutual(edges):
 
 def _mutual_input(edges_x, edges_y, image):
     """Edges of the light weighed by how faint the image's own edges are there: a light may only jump where it does."""
-    gray = _gray(image)
-    across, along = (gradient(gray, d).clamp(min=0.01) for d in "xy")
+    shades = gray(image)
+    across, along = (gradient(shades, d).clamp(min=0.01) for d in "xy")
     return ((edges_x / across).abs() + (edges_y / along).abs()).mean()
 
 
 def _gradient_difference(out, target):
     return sum((gradient(out, d) - gradient(target, d)).square() for d in "xy").mean()
-
-
-def _gray(x):
-    """(n, 3, h, w) -> (n, 1, h, w)"""
-    return (x * x.new_tensor(GRAY).view(3, 1, 1)).sum(1, keepdim=True)
-
-
-def _windows(x):
-    """The gaussian mean around every pixel whose window fits. x: (n, 1, h, w). Returns (n, 1, h - 10, w - 10)."""
-    offsets = torch.arange(WINDOW, dtype=x.dtype, device=x.device) - WINDOW // 2
-    kernel = torch.exp(-(offsets**2) / (2 * SIGMA**2))
-    n, kernel = len(x), kernel / kernel.sum()
-    down = kernel.view(1, 1, -1, 1).expand(n, 1, -1, 1)
-    # The images stand as the channels of one: on the CPU the same sums, and a tenth of the time that n of one take.
-    x = x.transpose(0, 1).contiguous(memory_format=torch.channels_last)
-    return F.conv2d(F.conv2d(x, down, groups=n), down.transpose(2, 3), groups=n).transpose(0, 1)

@@ -2,7 +2,7 @@
 
 Zhang, Zhang, Guo, "Kindling the Darkness", ACM MM 2019, section 3; where the paper and the authors' graphs differ, the
 graphs are followed. Images are NHWC in [0, 1]. Each loss returns its terms, unweighted and under the names of the
-original's code, and their weighted sum as `total`. kind_torch/losses.py is the same file in PyTorch.
+original's code, and their weighted sum as `total`. kind_torch/losses/kind.py is the same file in PyTorch.
 
 Three details decide whether a training works (docs/training.md has the measurements): `gradient` sees zeros beyond
 the last row and column, it is scaled by one minimum and one maximum of the whole batch, and both let gradients through.
@@ -10,14 +10,10 @@ the last row and column, it is scaled by one minimum and one maximum of the whol
 
 import tensorflow as tf
 
+from kind_tf.losses.structure import ssim
+from kind_tf.losses.tools import gray
 from kindling.checks import check_input, check_same_size
 from kindling.errors import KindlingError
-
-__all__ = ["adjustment_loss", "decomposition_loss", "gradient", "restoration_loss", "ssim"]
-
-GRAY = (0.2989, 0.587, 0.114)  # tf.image.rgb_to_grayscale
-WINDOW, SIGMA = 11, 1.5  # of SSIM's gaussian; Wang et al. 2004
-C1, C2 = 0.01**2, 0.03**2
 
 # In the order the original adds them up.
 DECOMPOSITION_WEIGHTS = {
@@ -76,7 +72,7 @@ def restoration_loss(out, target):
     check_input("target", target.shape, 3, "NHWC")
     terms = {
         "square": tf.reduce_mean(tf.square(out - target)),
-        "grad": _gradient_difference(_gray(out), _gray(target)),
+        "grad": _gradient_difference(gray(out), gray(target)),
         "ssim": ssim(out, target),
     }
     return terms | {"total": terms["square"] + terms["grad"] + terms["ssim"]}
@@ -100,25 +96,6 @@ def gradient(x, direction):
     return (edges - low) / (high - low + 0.0001)
 
 
-def ssim(prediction, target):
-    """1 - the mean structural similarity: 0 for equal images. prediction, target: (n, h, w, c), at least 11x11.
-
-    A gaussian window of 11x11, sigma 1.5, wholly inside the image; K1 0.01, K2 0.03, dynamic range 1.
-    """
-    check_same_size("prediction", prediction.shape, "target", target.shape, "NHWC")
-    if min(target.shape[1:3]) < WINDOW:
-        raise KindlingError(
-            f"target has shape {tuple(target.shape)}: SSIM's window needs {WINDOW}x{WINDOW} pixels or more"
-        )
-    # every channel by itself
-    x, y = (tf.concat(tf.unstack(image[..., tf.newaxis], axis=3), 0) for image in (prediction, target))
-    mean_x, mean_y, xx, yy, xy = tf.split(_windows(tf.concat([x, y, x * x, y * y, x * y], 0)), 5)
-    luminance = (2 * (mean_x * mean_y) + C1) / (mean_x * mean_x + mean_y * mean_y + C1)
-    variances = (xx - mean_x * mean_x) + (yy - mean_y * mean_y)
-    structure = (2 * (xy - mean_x * mean_y) + C2) / (variances + C2)
-    return 1 - tf.reduce_mean(luminance * structure)
-
-
 def _mutual(edges):
     """s exp(-10 s): small where both lights are flat and where both have an edge, largest where only one has."""
     return edges * tf.exp(-10 * edges)
@@ -126,24 +103,10 @@ def _mutual(edges):
 
 def _mutual_input(edges_x, edges_y, image):
     """Edges of the light weighed by how faint the image's own edges are there: a light may only jump where it does."""
-    gray = _gray(image)
-    across, along = (tf.maximum(gradient(gray, d), 0.01) for d in "xy")
+    shades = gray(image)
+    across, along = (tf.maximum(gradient(shades, d), 0.01) for d in "xy")
     return tf.reduce_mean(tf.abs(edges_x / across) + tf.abs(edges_y / along))
 
 
 def _gradient_difference(out, target):
     return tf.reduce_mean(sum(tf.square(gradient(out, d) - gradient(target, d)) for d in "xy"))
-
-
-def _gray(x):
-    """(n, h, w, 3) -> (n, h, w, 1)"""
-    return tf.reduce_sum(x * tf.constant(GRAY, x.dtype), axis=3, keepdims=True)
-
-
-def _windows(x):
-    """The gaussian mean around every pixel whose window fits. x: (n, h, w, 1). Returns (n, h - 10, w - 10, 1)."""
-    offsets = tf.range(WINDOW, dtype=x.dtype) - WINDOW // 2
-    kernel = tf.exp(-(offsets**2) / (2 * SIGMA**2))
-    kernel = kernel / tf.reduce_sum(kernel)
-    x = tf.nn.conv2d(x, tf.reshape(kernel, [-1, 1, 1, 1]), 1, "VALID")
-    return tf.nn.conv2d(x, tf.reshape(kernel, [1, -1, 1, 1]), 1, "VALID")

@@ -1,0 +1,126 @@
+"""Carry VGG16 and VGG19 between Keras and torchvision, so that a perceptual loss sees the same features in both.
+
+Only convolutions are carried. Keras' .h5 (what it downloads, with or without the top; `model.save`; `save_weights`)
+has them by layer, torchvision's state_dict by their place in `features`, .npz by the names of kindling/vgg.py.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from convert import formats
+from convert.checks import differences
+from convert.mapping import slim_name
+from kindling.errors import KindlingError
+from kindling.files import move_into_place, refuse_existing, staging
+from kindling.vgg import SHAPES, name_of, torchvision, variables
+
+BY_LAYER = re.compile(r"(?:^|/)(block\d_conv\d)/")
+BY_COUNT = re.compile(r"^layers/conv2d(?:_(\d+))?/vars/[01]$")  # Keras 3's .weights.h5
+IN_FEATURES = re.compile(r"^features/\d+/(?:weights|biases)$")
+ONLY_19 = re.compile(r"block3_conv4/|^layers/conv2d_1[345]/|^features/3[024]/")
+
+
+def is_vgg(names) -> bool:
+    """Whether a file that holds these names looks like a VGG: as its first convolution is called."""
+    return any(
+        BY_LAYER.search(name) or BY_COUNT.match(name) or name == "features/0/weights" for name in names
+    ) and not any(name.startswith("DecomNet/") for name in names)
+
+
+def read_vgg(path) -> dict[str, np.ndarray]:
+    """The convolutions of the VGG16 or VGG19 in a file of Keras', of torchvision's, or of `kindling convert`'s.
+
+    Returns `block1_conv1/weights` (kh, kw, in, out), `block1_conv1/biases`, ..., float32. Raises KindlingError with
+    all that is wrong.
+    """
+    path = Path(path)
+    return check(formats.read(path).variables, str(path))
+
+
+def check(held: Mapping[str, np.ndarray], source: str) -> dict[str, np.ndarray]:
+    """The convolutions in `held`, under whatever names, in their order; or one error. Anything else is left out."""
+    if not is_vgg(held):
+        raise KindlingError(f"{source}: this is no VGG16 or VGG19: it holds {', '.join(list(held)[:3]) or 'nothing'}")
+    found = _renamed(held)
+    shapes = SHAPES[name_of(found)]
+    problems = [f"{name} is missing" for name in shapes if name not in found]
+    for name in (name for name in shapes if name in found):
+        array = found[name]
+        if array.shape != shapes[name] or array.dtype != np.float32:
+            problems.append(f"{name} is {array.dtype} {array.shape}, expected float32 {shapes[name]}")
+        elif not np.isfinite(array).all():
+            problems.append(f"{name} holds values that are NaN or infinite")
+    if problems:
+        raise KindlingError.of(source, problems)
+    return {name: found[name] for name in shapes}
+
+
+def write(path: Path, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str], force: bool) -> None:
+    """Write the convolutions in the form of `path`'s suffix: .h5 as Keras', .pth and .safetensors as torchvision's.
+
+    Read back and compared before it is moved into place.
+    """
+    name, form = name_of(arrays), formats.form_of(path)
+    if form == "tf":
+        raise KindlingError(f"{path}: {name} is written as .h5, .npz, .safetensors or .pth, not as a TF checkpoint")
+    refuse_existing([path], force)
+    whole = Path(os.path.abspath(path))
+    with staging(whole.parent) as folder:
+        draft = folder / whole.name
+        if form == "h5":
+            _write_keras(draft, arrays, metadata)
+        elif form == "npz":
+            formats.write(draft, arrays, metadata)
+        else:
+            keys = torchvision(name)
+            formats.write(draft, {slim_name(keys[v]): array for v, array in arrays.items()}, metadata)
+        if wrong := differences(arrays, read_vgg(draft)):
+            raise KindlingError.of(f"{path}: what was written does not read back as it was", wrong, "nothing was kept")
+        move_into_place(draft, whole)
+
+
+def left_out(held: Mapping[str, np.ndarray]) -> list[str]:
+    """What a file holds beside convolutions: the layers of the top."""
+    return [name for name in held if not (BY_LAYER.search(name) or BY_COUNT.match(name) or IN_FEATURES.match(name))]
+
+
+def _renamed(held):
+    """The convolutions under our names, whatever they were called; a kernel is told from a bias by its axes."""
+    net = "vgg19" if any(ONLY_19.search(name) for name in held) else "vgg16"
+    layers = [name.split("/")[0] for name in SHAPES[net] if name.endswith("weights")]
+    places = {slim_name(key): name for name, key in torchvision(net).items()}
+    found = {}
+    for name, array in held.items():
+        if name in places:
+            found[places[name]] = array
+        elif layer := _layer(name, layers):
+            found[variables(layer)[array.ndim != 4]] = array
+    return found
+
+
+def _layer(name, layers):
+    """The convolution that one of Keras' names speaks of, or None."""
+    if by_layer := BY_LAYER.search(name):
+        return by_layer[1]
+    by_count = BY_COUNT.match(name)
+    place = int(by_count[1] or 0) if by_count else len(layers)
+    return layers[place] if place < len(layers) else None
+
+
+def _write_keras(path, arrays, metadata):
+    """As `save_weights` of Keras 2 wrote it, which Keras of any version loads by layer."""
+    import h5py
+
+    layers = [name.split("/")[0] for name in arrays if name.endswith("weights")]
+    with h5py.File(path, "w") as file:
+        file.attrs.update(metadata)
+        file.attrs["layer_names"] = [layer.encode() for layer in layers]
+        for layer in layers:
+            group, names = file.create_group(layer), [f"{layer}/kernel:0", f"{layer}/bias:0"]
+            group.attrs["weight_names"] = [name.encode() for name in names]
+            for name, variable in zip(names, variables(layer), strict=True):
+                group.create_dataset(name, data=arrays[variable])

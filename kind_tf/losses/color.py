@@ -1,0 +1,64 @@
+"""Losses of colour: the angle between RGB vectors, its cosine over a pyramid, and what is left when texture is blurred.
+
+kind_torch/losses/color.py is the same file in PyTorch.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+from kind_tf.losses.pyramid import laplacian_pyramid
+from kind_tf.losses.tools import check_images, gaussian_mean, root, singly, turned, with_edges
+from kindling.checks import check_levels, check_positive, check_window
+
+
+def color_angle(prediction, target):
+    """The mean over all pixels of the angle between the RGB vectors, in radians: hue and saturation, not brightness.
+
+    prediction, target: (n, h, w, 3). Wang et al. 2019 (DeepUPE); the source report prints the sum over pixels.
+    Computed as atan2(|p x t|, p . t), which is exact near 0, where acos is not. An angle with a black pixel is 0. The
+    loss has a corner where colours are equal: there, within a few roundings, angle and slope are 0.
+    """
+    check_images(prediction, target, [3], why="a colour has three channels")
+    normal = tf.reduce_sum(tf.square(tf.linalg.cross(prediction, target)), -1)
+    lengths = tf.reduce_sum(tf.square(prediction), -1) * tf.reduce_sum(tf.square(target), -1)
+    apart = normal > (4 * np.finfo(target.dtype.as_numpy_dtype).eps) ** 2 * lengths
+    sine = root(tf.where(apart, normal, tf.zeros_like(normal)))
+    cosine = tf.reduce_sum(prediction * target, -1)
+    return tf.reduce_mean(tf.atan2(sine, tf.where(apart | (cosine < 0), cosine, tf.ones_like(cosine))))
+
+
+def color_cosine(prediction, target, levels=3, epsilon=1e-3):
+    """sum_k (1 - mean_i cos(I_k(i), J_k(i))) over the pixels i of the levels k of two Laplacian pyramids.
+
+    prediction, target: (n, h, w, 3). Lim and Kim 2021 (DSLR); the source report prints squared norms in the
+    denominator, which is not a cosine. Flat regions have no direction in the fine levels, so each vector gets a fourth
+    component, `epsilon` > 0 (a quarter of an 8-bit step): two zero vectors agree, and the loss is smooth everywhere.
+    """
+    check_images(prediction, target, [3], why="a colour has three channels")
+    check_levels(levels)
+    check_positive(epsilon=epsilon)
+    loss = 0
+    for levels_of_both in zip(laplacian_pyramid(prediction, levels), laplacian_pyramid(target, levels), strict=True):
+        x, y = (_unit(tf.concat([level, tf.ones_like(level[..., :1]) * epsilon], -1)) for level in levels_of_both)
+        loss = loss + tf.reduce_mean(tf.reduce_sum(tf.square(x - y), -1)) / 2  # 1 - cos, and exact where that is near 0
+    return loss
+
+
+def color_blur(prediction, target, sigma=3.0, size=21):
+    """MSE of the two images blurred by a gaussian, so that texture and small shifts cost nothing and colours stay.
+
+    prediction, target: (n, h, w, c); size: of the window, odd. Ignatov et al. 2017 (DPED), who print the sum over
+    pixels of a window that does not quite sum to 1. Beyond its border an image goes on as its last pixel.
+    """
+    check_images(prediction, target)
+    check_positive(sigma=sigma)
+    check_window(size)
+    x = singly(prediction - target)  # a blur is linear
+    for _ in "hw":
+        x = turned(with_edges(x, size // 2, size // 2))
+    return tf.reduce_mean(tf.square(gaussian_mean(x, size, sigma)))
+
+
+def _unit(x):
+    """Every vector along the last axis by its length, which is not 0."""
+    return x / tf.sqrt(tf.reduce_sum(tf.square(x), -1, keepdims=True))
