@@ -64,8 +64,8 @@ SETTINGS = {
     "each-image": Setting("10 of 48, scaled image by image", 10, 48, gradient=each_image),
     "2x96": Setting("2 of 96", 2, 96),
     "2x96-cell": Setting("2 of 96, --cell 48", 2, 96, cell=48),
-    "2x192": Setting("2 of 192", 2, 192),
-    "2x192-cell": Setting("2 of 192, --cell 48", 2, 192, cell=48),
+    "4x96": Setting("4 of 96", 4, 96),
+    "4x96-cell": Setting("4 of 96, --cell 48", 4, 96, cell=48),
     "10x96": Setting("10 of 96", 10, 96),
     "10x96-cell": Setting("10 of 96, --cell 48", 10, 96, cell=48),
 }
