@@ -1,6 +1,6 @@
 """One training step of each net, with the optimizer the authors trained with.
 
-A step runs the net, takes its loss (kind_tf/losses.py), follows the gradient once and returns the terms as they
+A step runs the net, takes its loss (kind_tf/losses), follows the gradient once and returns the terms as they
 were before it. What is fed to it, in what order and for how long is kindling/training.py's. Tensors are NHWC in
 [0, 1]. kind_torch/train.py is the same file in PyTorch.
 """

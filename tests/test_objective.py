@@ -1,5 +1,8 @@
 """What may stand behind --loss, how it is read, and what each refusal says."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from kindling import KindlingError, objective
@@ -82,3 +85,27 @@ REFUSED = {
 def test_sums_that_are_refused(text, task, side, words):
     with pytest.raises(KindlingError, match=words):
         objective.parse(text, task, side)
+
+
+def test_every_loss_has_its_section_and_its_picture():
+    page = Path(__file__).parents[1] / "docs" / "losses.md"
+    text = page.read_text(encoding="utf-8")
+    for name in objective.LOSSES:
+        (section,) = re.findall(rf"^## {name}\n(.*?)(?=^## )", text, re.MULTILINE | re.DOTALL)
+        assert f"(losses/{name}.png)" in section
+        assert len(section) > 200
+        assert re.search(rf"^\| `{name}` \| \d+ \|", text, re.MULTILINE), "python -m benchmarks.losses"
+        picture = page.parent / "losses" / f"{name}.png"
+        assert 1000 < picture.stat().st_size < 40_000
+
+
+@pytest.mark.parametrize("task", objective.OWN)
+def test_the_sums_in_the_docs_can_be_read(task):
+    """The command lines of docs/losses.md, and the original's sums in its table."""
+    text = (Path(__file__).parents[1] / "docs" / "losses.md").read_text(encoding="utf-8")
+    written = re.findall(rf"train {task} .*--loss \"(.*?)\"", text) + re.findall(
+        rf"^\| {task} \| `([^`]*)` \|", text, re.M
+    )
+    assert written
+    for expression in written:
+        assert objective.parse(expression, task, 48)
