@@ -34,6 +34,14 @@ def weights():
     return seeded()
 
 
+@pytest.fixture(scope="module")
+def small():
+    """Two small nets, so that thirty conversions take a second."""
+    variables = seeded("Illumination_adjust_net", "DecomNet")
+    variables["DecomNet/g_conv10/biases"][:] = -0.0, 1e-42, -3.5  # a signed zero and a subnormal are weights too
+    return variables
+
+
 @pytest.fixture(scope="session")
 def tf_kind(weights):
     return _kind("kind_tf", weights, "float32")
