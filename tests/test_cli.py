@@ -83,7 +83,7 @@ WRONG = {
     "wrong path": (["convert", "nowhere.npz", "b.h5"], "nowhere.npz: no such file"),
     "unknown suffix": (["convert", "adjust.npz", "b.docx"], "b.docx: unknown suffix .docx; known are .h5"),
     "existing output": (["convert", "adjust.npz", "there.h5"], "the output exists already: there.h5; give another"),
-    "not a checkpoint": (["inspect", "photo.png"], "unknown suffix .png"),
+    "not a checkpoint": (["inspect", "photo.png"], "photo.png: is a picture"),
     "photo missing": (["enhance", "gone.jpg", "-o", "out"], "gone.jpg: no such file or folder"),
     "out is a file": (["enhance", "photo.png", "-o", "there.h5"], "there.h5: is a file, and -o wants a folder"),
     "negative ratio": (["enhance", "photo.png", "-o", "out", "--ratio", "-1"], "Invalid value for '--ratio'"),
