@@ -32,6 +32,12 @@ def left_behind(names: Iterable[str]) -> list[str]:
     return [name for name in names if name not in EXPECTED and is_training_state(name)]
 
 
+def family_of(names: Iterable[str]) -> str:
+    """`kind`, the name of another model that is known, or `unknown`."""
+    other = recognise(names)
+    return other[0].name if other else "kind" if nets_in(names) else "unknown"
+
+
 def problems_with(variables: Mapping[str, np.ndarray]) -> list[str]:
     """Every reason why `variables`, under slim names, is not one or more whole KinD nets; none if it is."""
     nets = nets_in(variables)

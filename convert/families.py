@@ -34,7 +34,9 @@ FAMILIES = (
     Family("KinD++", r"I_enhance_Net(_ratio)?/conv_\d", "its adjustment has other variables"),
     # cchen156/Learning-to-See-in-the-Dark, test_Sony.py; lavi135246/pytorch-Learning-to-See-in-the-Dark, model.py
     Family("SID (Learning to See in the Dark)", r"g_conv5_2/weights$", "it is one U-Net on raw sensor data"),
-    Family("SID (Learning to See in the Dark) in PyTorch", r"upv\d/weights$", "it is one U-Net on raw sensor data"),
+    Family(
+        "SID (Learning to See in the Dark) in PyTorch", r"(.*/)?upv\d/weights$", "it is one U-Net on raw sensor data"
+    ),
     # fenghansen/KinD-pytorch, models.py and base_layers.py
     Family("KinD-pytorch, a port by fenghansen", r"(.*/)?(conv|deconv|upv)\w*/(de)?conv_relu/0/weights$", PORT),
     # langmanbusi/KinD_PyTorch, model_KinD_color.py

@@ -187,7 +187,7 @@ def test_inspect_one_with_everything_wrong(tmp_path):
     variables["global_step"] = np.int64(3)
     np.savez(tmp_path / "x.npz", **variables)
     ended = kindling("inspect", tmp_path / "x.npz")
-    assert ended.returncode == 0
+    assert ended.returncode == 1
     lines = ended.stdout.splitlines()
     assert any("en_conv_2/biases" in line and "missing" in line for line in lines)
     assert any("en_conv_9/weights" in line and "extra" in line for line in lines)
