@@ -66,7 +66,7 @@ def read(path: Path) -> Checkpoint:
             f"{path}: cannot be read as {form}, so it is damaged or incomplete: {_said(error)}"
         ) from error
     variables, prefixes = scoped(held.variables)
-    _hold_against_fingerprint(path, variables, held.metadata.get("weights", ""))
+    _hold_against_fingerprint(path, variables, held.metadata)
     return Checkpoint(path, form, variables, held.metadata, held.unwrapped + prefixes, held.beside)
 
 
@@ -86,13 +86,19 @@ def outputs(path: Path, names: list[str]) -> list[Path]:
     return bundles.outputs(path, names) if form_of(path) == "tf" else [path]
 
 
-def _hold_against_fingerprint(path, variables, said):
-    if not re.fullmatch("[0-9a-f]{64}", said):  # not ours, or of an older version
+def _hold_against_fingerprint(path, variables, metadata):
+    """Files of ours say what the fingerprint of their weights is; others are believed."""
+    said = metadata.get("weights", "")
+    if not re.fullmatch("[0-9a-f]{64}", said):
+        if OURS & metadata.keys():
+            raise KindlingError(
+                f"{path}: damaged: Kindling wrote it, by its metadata, and the fingerprint of its weights is not there"
+            )
         return
     if said != fingerprint({name: array for name, array in variables.items() if name in EXPECTED}):
         raise KindlingError(
             f"{path}: damaged, or changed since it was written: its weights are not those whose fingerprint it says; "
-            "if that was on purpose, take `weights` out of its metadata"
+            "if that was on purpose, take all of its metadata out"
         )
 
 
@@ -109,5 +115,6 @@ def _said(error: Exception) -> str:
 
 
 FORMS = {".h5": "h5", ".hdf5": "h5", ".npz": "npz", ".safetensors": "safetensors", ".pth": "pth", ".pt": "pth"}
+OURS = {"kindling", "family"}  # metadata that we write, beside the fingerprint
 _READERS = {"tf": _read_tf, "h5": h5.read, "npz": npz.read, "safetensors": safetensors.read, "pth": pth.read}
 _WRITERS = {"tf": _write_tf, "h5": h5.write, "npz": npz.write, "safetensors": safetensors.write, "pth": pth.write}

@@ -19,8 +19,9 @@ LONGEST_COMMENT = 65_535
 def opened(path: Path) -> Iterator[zipfile.ZipFile]:
     """The archive at `path`, to be read member by member.
 
-    Its end must be its end, no name may stand for two members, and what the members claim to unpack to must be within
-    the limits. zipfile itself holds a member that is read whole against its checksum. Raises KindlingError.
+    Its beginning and its end must be the file's, no name may stand for two members, and what the members claim to
+    unpack to must be within the limits. zipfile itself holds a member that is read whole against its checksum. Raises
+    KindlingError.
     """
     with open(path, "rb") as file, _understood(path, file) as archive:
         _check_end(path, file)
@@ -28,6 +29,9 @@ def opened(path: Path) -> Iterator[zipfile.ZipFile]:
         twice = [f"{name} is in it {times} times" for name, times in Counter(names).items() if times > 1]
         if twice:
             raise KindlingError.of(f"{path}: damaged, or made to be misread", twice)
+        first = min((info.header_offset for info in archive.infolist()), default=0)
+        if first:
+            raise KindlingError(f"{path}: is a zip archive behind {first:,} bytes of something else; it is not read")
         refuse_bulk(path, (info.file_size for info in archive.infolist()))
         yield archive
 
