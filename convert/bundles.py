@@ -76,7 +76,12 @@ def write(target: Path, variables: Mapping[str, np.ndarray]) -> None:
         folder.mkdir(parents=True)
         own = {name: array for name, array in variables.items() if name in NETS[net].variables}
         tensor_bundle.write(folder / "model.ckpt", own)
-        (folder / STATE).write_text('model_checkpoint_path: "model.ckpt"\nall_model_checkpoint_paths: "model.ckpt"\n')
+        write_state(folder / STATE)
+
+
+def write_state(path: Path) -> None:
+    """The text file by which TensorFlow finds `model.ckpt` in a folder."""
+    path.write_text('model_checkpoint_path: "model.ckpt"\nall_model_checkpoint_paths: "model.ckpt"\n')
 
 
 def outputs(target: Path, names: list[str]) -> list[Path]:

@@ -86,6 +86,17 @@ def reference_weights(reference, tmp_path_factory):
     return path
 
 
+@pytest.fixture
+def authors(tmp_path):
+    """Small stand-ins for the authors' files, on a host of this machine."""
+    from tests import server
+
+    with server.running() as host:
+        authors = server.Authors(tmp_path / "authors", host)
+        authors.serve_archive()
+        yield authors
+
+
 def _kind(package, variables, dtype):
     import convert
 

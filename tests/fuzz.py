@@ -8,7 +8,7 @@ are in them can be told by nobody, so this alone is not held against us there.
 
 import argparse
 import collections
-import contextlib
+import importlib.util
 import json
 import os
 import re
@@ -33,6 +33,7 @@ NET = "Illumination_adjust_net"  # the smallest, so that a change often hits a s
 SECONDS, BYTES = 1.0, 10**9
 PATIENCE = 300  # seconds without a word after which a worker is taken for stuck; other processes may hold it up
 BAD = ("different", "crash", "traceback", "slow", "huge")
+OUT_OF_MEMORY = re.compile("(can't|cannot|unable to) allocate|not enough memory")  # as libraries say that of theirs
 OUTCOMES = ("same", "refused", *BAD)
 
 
@@ -109,19 +110,23 @@ class Worker:
         )  # fmt: skip
 
 
-def work(read=convert.read):
-    """The worker: a path and a fingerprint a line, a verdict a line. The kernel ends it after five seconds of one."""
-    import h5py  # noqa: F401 - importing is nobody's mutant
-    import safetensors.numpy  # noqa: F401
-
-    from kindling import KindlingError
-
-    with contextlib.suppress(ModuleNotFoundError):
-        import torch  # noqa: F401
-    with tempfile.TemporaryDirectory() as folder:  # what is allocated once and kept is nobody's either
-        for name in ("warm.h5", "warm.npz", "warm.safetensors", *(["warm.pth"] if "torch" in sys.modules else [])):
+def _warm_up():
+    """What is imported, or allocated once and kept, is no mutant's doing."""
+    names = ["warm.h5", "warm.npz", "warm.safetensors"]
+    if importlib.util.find_spec("torch"):
+        names.append("warm.pth")
+    with tempfile.TemporaryDirectory() as folder:
+        for name in names:
             convert.write(Path(folder) / name, seeded(NET))
             convert.read(Path(folder) / name)
+
+
+def work(read=convert.read):
+    """The worker: a path and a fingerprint a line, a verdict a line. The kernel ends it after five seconds of one."""
+    from kindling import KindlingError
+
+    if read is convert.read:
+        _warm_up()
     for line in sys.stdin:
         path, expected = json.loads(line)
         before, start = peak(), time.process_time()
@@ -130,9 +135,7 @@ def work(read=convert.read):
             outcome, words = ("same" if convert.fingerprint(read(path)) == expected else "different"), ""
         except KindlingError as error:
             outcome, words = ("refused" if outcome_of(error) else "traceback"), str(error)
-            if re.search(
-                "(can't|cannot|unable to) allocate|not enough memory", words.lower()
-            ):  # a library was refused the memory that it asked for
+            if OUT_OF_MEMORY.search(words.lower()):
                 outcome = "huge"
         except MemoryError as error:
             outcome, words = "huge", repr(error)
