@@ -1,7 +1,7 @@
 """python -m benchmarks.convert [CHECKPOINTS]       `kindling convert` against the same through TensorFlow's reader
 
-Whole processes, by turns: A, `kindling convert CHECKPOINTS out.safetensors`, which reads the bundles itself; B, the same
-with every bundle read by tf.train.load_checkpoint. Time and peak memory of each, and the median ratio of the pairs.
+Whole processes, by turns: A, `kindling convert CHECKPOINTS out.safetensors`, which reads the bundles itself; B, the
+same with every bundle read by tf.train.load_checkpoint. Time and peak memory of each, and the median ratio of pairs.
 """
 
 import os
@@ -55,7 +55,8 @@ def main(checkpoints: str = "checkpoints") -> None:
 def in_a_process(program: str, *arguments: str) -> tuple[float, int]:
     """Seconds, and bytes at most as the kernel counted them."""
     start = time.perf_counter()
-    child = subprocess.Popen([sys.executable, "-c", program, *arguments], stdout=subprocess.DEVNULL)
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}  # TensorFlow greets
+    child = subprocess.Popen([sys.executable, "-c", program, *arguments], **quiet)
     _, status, usage = os.wait4(child.pid, 0)
     if status:
         raise SystemExit(f"convert ended with {os.waitstatus_to_exitcode(status)}")

@@ -49,7 +49,8 @@ def write(path: Path, variables: Mapping[str, np.ndarray], metadata: Mapping[str
     with h5py.File(path, "w", libver=("v110", "v110")) as file:  # since 1.10, every structure has its checksum
         file.attrs.update(metadata)
         for name, array in variables.items():
-            file.create_dataset(name, data=array, chunks=array.shape, fletcher32=True)
+            checked = {"chunks": array.shape, "fletcher32": True} if array.size and array.ndim else {}
+            file.create_dataset(name, data=array, **checked)
 
 
 def _walk(file):

@@ -64,12 +64,16 @@ def read_index(path: Path) -> tuple[int, dict[str, Entry]]:
     refuse_bulk(path, [path.stat().st_size])
     table = path.read_bytes()
     try:
-        header, entries = 1, {}
+        header, entries, of_slices = 1, {}, []
         for key, value in read_table(table):
             if key == b"":
                 header = _header(value)
-            elif not key.startswith(b"\0"):  # such a key holds one slice; the variable's own entry says it has slices
+            elif key.startswith(b"\0"):
+                of_slices.append((key, value))
+            else:
                 entries[key.decode()] = _entry(value)
+        if not any(entry.sliced for entry in entries.values()):  # or such a key holds one slice of a variable
+            entries |= {key.decode(): _entry(value) for key, value in of_slices}
         return header, entries
     except (IndexError, struct.error, UnicodeDecodeError, OverflowError) as error:
         raise Damaged(f"{path.name} is damaged: its bytes make no sense") from error

@@ -4,11 +4,16 @@ import importlib.util
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.weights import seeded
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # or TensorFlow's notes bury a failing test
+# Properties are tried on the same examples in every run; `--hypothesis-profile=long` tries a thousand.
+hypothesis.settings.register_profile("suite", max_examples=40, derandomize=True, deadline=None, database=None)
+hypothesis.settings.register_profile("long", hypothesis.settings.get_profile("suite"), max_examples=1000)
+hypothesis.settings.load_profile("suite")
 FRAMEWORKS = {"tf": "tensorflow", "torch": "torch"}
 
 
