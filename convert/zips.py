@@ -24,7 +24,7 @@ def opened(path: Path) -> Iterator[zipfile.ZipFile]:
     KindlingError.
     """
     with open(path, "rb") as file, _understood(path, file) as archive:
-        _check_end(path, file)
+        size = _check_end(path, file)
         names = [info.filename for info in archive.infolist()]
         twice = [f"{name} is in it {times} times" for name, times in Counter(names).items() if times > 1]
         if twice:
@@ -32,6 +32,9 @@ def opened(path: Path) -> Iterator[zipfile.ZipFile]:
         first = min((info.header_offset for info in archive.infolist()), default=0)
         if first:
             raise KindlingError(f"{path}: is a zip archive behind {first:,} bytes of something else; it is not read")
+        beyond = [i.filename for i in archive.infolist() if i.header_offset + i.compress_size > size]
+        if beyond:  # zipfile would make room for it before it finds out
+            raise KindlingError.of(f"{path}: damaged: it has members that go beyond its end", beyond)
         refuse_bulk(path, (info.file_size for info in archive.infolist()))
         yield archive
 
@@ -46,7 +49,7 @@ def _understood(path, file):
 
 
 def _check_end(path, file):
-    """zipfile overlooks a comment that is cut off, and bytes behind the end."""
+    """The size of the file. zipfile overlooks a comment that is cut off, and bytes behind the end."""
     size = file.seek(0, 2)
     file.seek(max(0, size - END_SIZE - LONGEST_COMMENT))
     tail = file.read()
@@ -54,3 +57,4 @@ def _check_end(path, file):
     (comment,) = struct.unpack("<H", tail[at + END_SIZE - 2 : at + END_SIZE])
     if at + END_SIZE + comment != len(tail):
         raise KindlingError(f"{path}: is a zip archive that is cut off, or has something behind its end")
+    return size

@@ -154,6 +154,29 @@ def test_a_framework_that_is_not_installed(adjust_npz, tmp_path):
         )
 
 
+@TORCH
+def test_without_tensorflow(seeded_npz, tmp_path):
+    """Its checkpoints are read and written all the same, and PyTorch enhances from them."""
+    program = (
+        "import sys; sys.modules['tensorflow'] = sys.modules['tf_slim'] = None; "
+        "from kindling.cli import main; sys.exit(main(sys.argv[1:]))"
+    )
+    picture = photo(tmp_path / "a.png")
+    commands = (
+        ["convert", seeded_npz, tmp_path / "bundles"],
+        ["inspect", tmp_path / "bundles"],
+        ["convert", tmp_path / "bundles", tmp_path / "kind.pth"],
+        ["enhance", picture, "-o", tmp_path / "out", "--weights", tmp_path / "bundles"],
+    )
+    for arguments in commands:
+        command = [sys.executable, "-c", program, *map(str, arguments)]
+        ended = subprocess.run(command, capture_output=True, text=True)
+        assert (ended.returncode, ended.stderr) == (0, "")
+    ended = subprocess.run([sys.executable, "-c", program, "parity"], capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
+    assert "kindling parity needs TensorFlow with tf-slim, which is not installed" in ended.stderr
+
+
 # --- what goes right ---------------------------------------------------------------------------------------------
 
 

@@ -3,7 +3,6 @@
 The suite tries 40 examples of each; `pytest tests/test_wild_properties.py --hypothesis-profile=long` a thousand.
 """
 
-import ml_dtypes
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -38,9 +37,15 @@ def _array(dtype, shape):
     return bits.map(lambda raw: np.frombuffer(raw, dtype).reshape(shape))
 
 
+def tensors_of_tensorflow():
+    import ml_dtypes  # which comes with it
+
+    return st.dictionaries(ANY, arrays(*DTYPES, ml_dtypes.bfloat16), min_size=1, max_size=8)
+
+
 @pytest.mark.tf
 @in_a_folder
-@given(tensors=st.dictionaries(ANY, arrays(*DTYPES, ml_dtypes.bfloat16), min_size=1, max_size=8))
+@given(tensors=st.deferred(tensors_of_tensorflow))
 def test_bundles_are_tensorflows_byte_for_byte(tmp_path, tensors):
     """What it reads of ours, what we read of its, and the files themselves."""
     saved_by_tensorflow(tmp_path / "theirs", tensors)

@@ -37,6 +37,7 @@ REFUSED = {
     "h5_inflating_bomb": "inflates beyond its shape",
     "npz_shape_bomb": "has shape (1099511627776,) of float32 and 0 bytes, which do not go together",
     "npz_zip_bomb": "bytes of numbers, and KinD with all that training keeps",
+    "npz_of_a_member_beyond_its_end": "damaged: it has members that go beyond its end: DecomNet/g_conv10/biases.npy",
     "npz_of_empty_strings": "holds no numbers",
     "safetensors_shape_bomb": "cannot be read as safetensors, so it is damaged or incomplete",
     "safetensors_header_bomb": "is no safetensors file, or damaged",
