@@ -3,7 +3,7 @@
 Broken checkpoints of every form, read by a process of their own. Each must give the very arrays, or one clear error;
 never a crash, other arrays, a traceback, more than a second of computing or more than a gigabyte. Prints a table, and
 keeps what failed. The forms marked * have no checksum that is theirs, or were given a right one: that other numbers
-are in them can be told by nobody, so this alone is not held against us there.
+are in them can be told by nobody, so there this is counted as untold, and not held against us.
 """
 
 import argparse
@@ -34,7 +34,7 @@ SECONDS, BYTES = 1.0, 10**9
 PATIENCE = 300  # seconds without a word after which a worker is taken for stuck; other processes may hold it up
 BAD = ("different", "crash", "traceback", "slow", "huge")
 OUT_OF_MEMORY = re.compile("(can't|cannot|unable to) allocate|not enough memory")  # as libraries say that of theirs
-OUTCOMES = ("same", "refused", *BAD)
+OUTCOMES = ("same", "refused", "untold", *BAD)
 
 
 def _by_h5py(path, variables):
@@ -160,7 +160,7 @@ def run(forms, count, seed, keep=None, worker=None) -> dict[str, collections.Cou
                 path = _mutant(random, form, own, other, Path(folder) / "mutant")
                 outcome, words = worker.judge(path, expected)
                 if outcome == "different" and form.endswith("*"):
-                    outcome = "same"
+                    outcome = "untold"
                 table[form][outcome] += 1
                 if outcome in BAD:
                     print(f"{form}, seed {seed}, mutant {number}: {outcome}: {words}", file=sys.stderr)

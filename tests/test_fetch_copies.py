@@ -70,7 +70,7 @@ def link(name):
 ESCAPES = {
     "up": "../../evil",
     "up inside": "KinD/../../evil",
-    "absolute": "/tmp/evil",
+    "absolute": "/evil",
     "Windows": "..\\..\\evil",
     "a drive": "C:\\evil",
     "a link": link("KinD/link"),
