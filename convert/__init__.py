@@ -106,6 +106,7 @@ def convert_file(source, target, *, force=False) -> Conversion:
     variables = (vgg.check if of_vgg else check)(held.variables, str(source))
     metadata = {**held.metadata, "source": source.name, "sha256": _sha256(held)}
     if of_vgg:
+        formats.hold_against_fingerprint(source, variables, held.metadata)
         own = {"family": name_of(variables), "kindling": __version__, "weights": fingerprint(variables)}
         vgg.write(target, variables, {**metadata, **own}, force)
     else:

@@ -7,16 +7,13 @@ LFS, a pickle, a Keras model. None of them is opened any further.
 import struct
 from pathlib import Path
 
-from convert import bundles, zips
+from convert import bundles, pth, zips
 from convert.sstable import FOOTER, MAGIC
 from kindling.errors import KindlingError
 
-# Of torch before 1.6, which wrote a row of pickles: the magic number 0x1950a86a20f9469cfc6c, pickled.
-LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 AGAIN = "load it with torch.load(FILE, weights_only=True) and save it again with torch.save"
 # How other things begin, and what they are.
 STRANGERS = (
-    (LEGACY, f"a PyTorch file from before version 1.6, which has no checksums; {AGAIN}"),
     (b"\x80", "a pickle, and loading that could run code; refused"),
     (b"\x93NUMPY", "a single NumPy array, which has no name; save arrays under their names with numpy.savez"),
     (b"version https://git-lfs", "a pointer of git LFS, not the file itself; get it with git lfs pull"),
@@ -45,6 +42,8 @@ def form_of(path: Path) -> str:
         tail = file.read(FOOTER)
     if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         return _in_zip(path)
+    if head.startswith(pth.LEGACY):
+        return "pth"
     if _is_h5(path, head):
         return "h5"
     if len(tail) == FOOTER and tail[-8:] == struct.pack("<Q", MAGIC):

@@ -19,6 +19,7 @@ from convert.contents import Contents, plain
 from convert.detect import form_of as form_of_content
 from convert.unwrap import scoped
 from kindling.errors import KindlingError
+from kindling.vgg import SHAPES as VGGS
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,8 @@ def read(path: Path) -> Checkpoint:
             f"{path}: cannot be read as {form}, so it is damaged or incomplete: {_said(error)}"
         ) from error
     variables, prefixes = scoped(held.variables)
-    _hold_against_fingerprint(path, variables, held.metadata)
+    if held.metadata.get("family") not in VGGS:  # convert/vgg.py holds those against it, under their own names
+        hold_against_fingerprint(path, {n: a for n, a in variables.items() if n in EXPECTED}, held.metadata)
     return Checkpoint(path, form, variables, held.metadata, held.unwrapped + prefixes, held.beside)
 
 
@@ -86,8 +88,8 @@ def outputs(path: Path, names: list[str]) -> list[Path]:
     return bundles.outputs(path, names) if form_of(path) == "tf" else [path]
 
 
-def _hold_against_fingerprint(path, variables, metadata):
-    """Files of ours say what the fingerprint of their weights is; others are believed."""
+def hold_against_fingerprint(path: Path, variables: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:
+    """Files of ours say what the fingerprint of their weights is; others are believed. Raises KindlingError."""
     said = metadata.get("weights", "")
     if not re.fullmatch("[0-9a-f]{64}", said):
         if OURS & metadata.keys():
@@ -95,7 +97,7 @@ def _hold_against_fingerprint(path, variables, metadata):
                 f"{path}: damaged: Kindling wrote it, by its metadata, and the fingerprint of its weights is not there"
             )
         return
-    if said != fingerprint({name: array for name, array in variables.items() if name in EXPECTED}):
+    if said != fingerprint(variables):
         raise KindlingError(
             f"{path}: damaged, or changed since it was written: its weights are not those whose fingerprint it says; "
             "if that was on purpose, take all of its metadata out"

@@ -5,11 +5,11 @@ number of elements. PyTorch has believed the number, so it is held against the a
 pickle names beyond the few things that a state_dict needs is a reason not to load it.
 """
 
-import io
 import pickletools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import BinaryIO
 
 from kindling.errors import KindlingError
 
@@ -42,12 +42,13 @@ class Plan:
         return sorted(name.replace(" ", ".") for name in self.names if not HARMLESS.fullmatch(name))
 
 
-def plan(pickle: bytes) -> Plan:
-    """Read a pickle's opcodes. Raises KindlingError if they are no pickle, or one that no version of PyTorch writes."""
+def plan(*pickles: BinaryIO) -> Plan:
+    """Read the opcodes of pickles, each to its end. Raises KindlingError if they are none, or none of PyTorch's."""
     found = Plan()
     try:
-        for storage in _follow(pickle, found):
-            _keep(storage, found)
+        for pickle in pickles:
+            for storage in _follow(pickle, found):
+                _keep(storage, found)
     except (ValueError, IndexError, KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
         raise KindlingError(f"its pickle makes no sense: {error}") from error
     return found
@@ -56,7 +57,7 @@ def plan(pickle: bytes) -> Plan:
 def _follow(pickle, found) -> Iterator[object]:
     """Run down the opcodes with a stack of plain values, None for all that is made; yields the storages asked for."""
     stack, memo = [], {}
-    for opcode, argument, _ in pickletools.genops(io.BytesIO(pickle)):
+    for opcode, argument, _ in pickletools.genops(pickle):
         name = opcode.name
         if name in ("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"):
             memo[len(memo) if name == "MEMOIZE" else argument] = stack[-1]

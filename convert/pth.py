@@ -22,16 +22,19 @@ from convert.unwrap import unwrap
 from kindling.errors import KindlingError
 from kindling.frameworks import import_framework
 
+# How files from before PyTorch 1.6 begin: the magic number 0x1950a86a20f9469cfc6c, pickled.
+LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 OLDEST = (2, 10)  # older ones can be made to run code by a file loaded with weights_only (CVE-2026-24747)
 ALONE = "Save the weights alone: torch.save(model.state_dict(), FILE)"
 
 
 def read(path: Path) -> Contents:
     """The tensors of a state_dict, wrapped or bare, by their slim names. Raises KindlingError for anything else."""
-    members = _members(path)
-    _check_pickle(path, members)
+    with open(path, "rb") as file:
+        is_old = file.read(len(LEGACY)) == LEGACY
+    archive = _old(path) if is_old else _anew(path)
     torch = import_framework("torch", f"{path}: reading a .pth file")
-    state, unwrapped, beside = unwrap(_load(torch, path, members), torch.Tensor, str(path))
+    state, unwrapped, beside = unwrap(_load(torch, path, archive), torch.Tensor, str(path))
     problems = [problem for key, value in state.items() for problem in _problems_with_tensor(torch, key, value)]
     if problems:
         raise KindlingError.of(f"{path}: expected a state_dict, names and tensors", problems)
@@ -61,21 +64,17 @@ def _members(path):
         return {name: archive.read(name) for name in names}
 
 
-def _check_pickle(path, members):
-    """Refuse a pickle that names more than tensors, or claims more bytes for one than the archive has for it."""
+def _anew(path) -> io.BytesIO:
+    """The archive put together again from its members, once they have been looked at.
+
+    Refuses a pickle that names more than tensors, or claims more bytes for one than the archive has for it.
+    """
+    members = _members(path)
     pickle = next(name for name in members if name.split("/")[-1] == "data.pkl")
     folder = pickle.removesuffix("data.pkl")
     if f"{folder}constants.pkl" in members or any("/code/" in name for name in members):
         raise KindlingError(f"{path}: it is a TorchScript program, not weights, and is not run here. {ALONE}")
-    try:
-        plan = pickles.plan(members[pickle])
-    except KindlingError as error:
-        raise KindlingError(f"{path}: damaged: {error}") from error
-    if plan.strange:
-        named = ", ".join(plan.strange[:3])
-        raise KindlingError(
-            f"{path}: it holds more than plain tensors ({named}), and loading that could run code; refused. {ALONE}"
-        )
+    plan = _plan(path, io.BytesIO(members[pickle]))
     problems = []
     for key, claimed in plan.storages.items():
         there = len(members.get(f"{folder}data/{key}", b""))
@@ -83,9 +82,41 @@ def _check_pickle(path, members):
             problems.append(f"storage {key} claims {claimed:,} bytes, and there are {there:,}")
     if problems:
         raise KindlingError.of(str(path), problems)
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as anew:
+        for name, held in members.items():
+            anew.writestr(name, held)
+    return archive
 
 
-def _load(torch, path, members):
+def _old(path) -> io.BytesIO:
+    """A file from before PyTorch 1.6, once its pickles have been looked at: five of them, and then each storage with
+    its number of elements in front. It has no checksums."""
+    refuse_bulk(path, [path.stat().st_size])
+    held = io.BytesIO(path.read_bytes())
+    plan = _plan(path, *[held] * 5)
+    claimed = sum(8 + size for size in plan.storages.values())
+    there = len(held.getvalue()) - held.tell()
+    if claimed != there:
+        raise KindlingError(f"{path}: damaged: its tensors claim {claimed:,} bytes, and there are {there:,}")
+    return held
+
+
+def _plan(path, *streams):
+    """What the pickles ask for, if it is tensors and nothing more."""
+    try:
+        plan = pickles.plan(*streams)
+    except KindlingError as error:
+        raise KindlingError(f"{path}: damaged: {error}") from error
+    if plan.strange:
+        named = ", ".join(plan.strange[:3])
+        raise KindlingError(
+            f"{path}: it holds more than plain tensors ({named}), and loading that could run code; refused. {ALONE}"
+        )
+    return plan
+
+
+def _load(torch, path, archive):
     import pickle
 
     version = re.match(r"(\d+)\.(\d+)", torch.__version__)
@@ -93,10 +124,6 @@ def _load(torch, path, members):
         raise KindlingError(
             f"{path}: PyTorch {torch.__version__} can be made to run code by such a file; install 2.10 or newer"
         )
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as anew:
-        for name, held in members.items():
-            anew.writestr(name, held)
     archive.seek(0)
     try:
         with warnings.catch_warnings():

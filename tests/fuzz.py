@@ -51,6 +51,13 @@ def _by_safetensors(path, variables):
     save_file(convert.to_torch(variables), path)
 
 
+def _by_old_torch(path, variables):
+    import torch
+
+    state = {key: torch.tensor(array) for key, array in convert.to_torch(variables).items()}
+    torch.save(state, path, _use_new_zipfile_serialization=False)
+
+
 # Form -> (file to be broken, how it is written). A bundle is two files, and is broken in either.
 FORMS = {
     "bundle": ("model.ckpt", convert.write),
@@ -60,6 +67,7 @@ FORMS = {
     "pth": ("x.pth", convert.write),
     "npz of NumPy": ("x.npz", lambda path, variables: np.savez_compressed(path, **variables)),
     "h5 of h5py *": ("x.h5", _by_h5py),
+    "pth before 1.6 *": ("x.pth", _by_old_torch),
     "safetensors of others *": ("x.safetensors", _by_safetensors),
     "npz repacked": ("x.npz", convert.write),
     "pth repacked *": ("x.pth", convert.write),

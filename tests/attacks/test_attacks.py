@@ -16,7 +16,8 @@ GIGABYTE = 10**9
 # What a person is told of each.
 REFUSED = {
     "pickle_in_pth": "it holds more than plain tensors (posix.mkdir), and loading that could run code; refused",
-    "pickle_in_old_pth": "a PyTorch file from before version 1.6",
+    "pickle_in_old_pth": "it holds more than plain tensors (posix.mkdir), and loading that could run code; refused",
+    "old_pth_storage_bomb": "damaged: its tensors claim 4,398,046,511,112 bytes, and there are 20",
     "bare_pickle": "a pickle, and loading that could run code; refused",
     "pickle_in_npz": "DecomNet/g_conv10/biases holds Python objects, and loading those could run code; refused",
     "pth_named_npz": "it holds more than plain tensors (posix.mkdir), and loading that could run code; refused",
@@ -36,7 +37,8 @@ REFUSED = {
     "h5_contiguous_bomb": "and the file does not have the 67,108,864 bytes for it",
     "h5_inflating_bomb": "inflates beyond its shape",
     "npz_shape_bomb": "has shape (1099511627776,) of float32 and 0 bytes, which do not go together",
-    "npz_zip_bomb": "bytes of numbers, and KinD with all that training keeps",
+    "npz_zip_bomb": "it claims to hold 1,073,741,824 bytes of numbers",
+    "npz_bomb_that_lies": "damaged",
     "npz_of_a_member_beyond_its_end": "damaged: it has members that go beyond its end: DecomNet/g_conv10/biases.npy",
     "npz_of_empty_strings": "holds no numbers",
     "safetensors_shape_bomb": "cannot be read as safetensors, so it is damaged or incomplete",
@@ -53,7 +55,7 @@ REFUSED = {
     "bundle_of_one_block_again_and_again": "the names in the index are not in order",
     "bundle_of_long_names": "a key of the index is longer than its block, or than any name",
 }
-NEED_TORCH = {name for name in REFUSED if name.startswith("pth") or name in ("pickle_in_pth", "pickle_in_old_pth")}
+NEED_TORCH = {name for name in REFUSED if "pth" in name}
 
 
 @pytest.fixture(scope="module")
