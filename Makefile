@@ -8,8 +8,11 @@ WEIGHTS ?= checkpoints
 PIP_ARGS ?=
 # Tests share two processes; more only fight over memory bandwidth.
 JOBS ?= 2
+# Of `make fuzz`.
+MUTANTS ?= 10000
+SEED ?= 0
 
-.PHONY: demo test check bench docs coverage clean help
+.PHONY: demo test check bench fuzz docs coverage clean help
 .DELETE_ON_ERROR:
 
 help:
@@ -17,6 +20,7 @@ help:
 	@echo "make test    all tests; with KIND_REFERENCE_DIR=<folder> also those on the authors' files"
 	@echo "make check   formatting and lint"
 	@echo "make bench   speed and memory of both frameworks side by side"
+	@echo "make fuzz    10,000 broken checkpoints: each read right or refused in a sentence"
 	@echo "make docs    the generated tables and drawings in docs/"
 	@echo "make coverage  the tests again, and which lines they reach"
 
@@ -51,6 +55,9 @@ coverage: $(READY)
 
 bench: $(READY)
 	$(BIN)/python benchmarks/bench.py
+
+fuzz: $(READY)
+	$(BIN)/python -m tests.fuzz --count $(MUTANTS) --seed $(SEED)
 
 docs: $(READY)
 	$(BIN)/python docs/make_docs.py

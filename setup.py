@@ -19,7 +19,7 @@ TF = [
 TORCH = ["torch >= 2.10"]  # older ones can be made to run code by a file loaded with weights_only
 TRAIN = ["accelerate >= 1.0", "tensorboard >= 2.18"]
 VGG = ["torchvision >= 0.25"]  # only for its own weights of the perceptual loss; it must fit torch's very build
-DEV = ["coverage", "matplotlib", "pytest", "pytest-xdist", "ruff", "torchmetrics"]
+DEV = ["coverage", "hypothesis", "matplotlib", "pytest", "pytest-xdist", "ruff", "torchmetrics"]
 
 setup(
     name="kindling-llie",
@@ -44,8 +44,10 @@ setup(
         "h5py >= 3.10",
         "numpy >= 1.26",
         "Pillow >= 12.2",
+        "pooch >= 1.8",
         "psutil >= 5.9",
         "pyvips[binary] >= 3.0",
+        "requests >= 2.31",
         "rich >= 13",
         "safetensors >= 0.4.3",
         "scikit-image >= 0.24",

@@ -51,6 +51,7 @@ class Conversion:
     variables: int
     parameters: int
     left_behind: list[str]  # optimizer slots and steps of the source, the top of a VGG: not carried over
+    unwrapped: list[str]  # dictionaries and prefixes that the source had around its weights
     fingerprint: str  # of the weights: equal in every form
 
 
@@ -83,7 +84,8 @@ def write(path, variables: Mapping[str, np.ndarray], metadata: Mapping[str, str]
         bundles.refuse_company(whole)
     with staging(whole.parent) as folder:
         draft = folder / whole.name
-        formats.write(draft, variables, {"family": "kind", "kindling": __version__, **(metadata or {})})
+        own = {"family": "kind", "kindling": __version__, **(metadata or {}), "weights": fingerprint(variables)}
+        formats.write(draft, variables, own)
         wrong = differences(variables, formats.read(bundles.prefix_of(draft)).variables)
         if wrong:
             raise KindlingError.of(f"{path}: what was written does not read back as it was", wrong, "nothing was kept")
@@ -102,9 +104,11 @@ def convert_file(source, target, *, force=False) -> Conversion:
     held = formats.read(source)
     of_vgg = vgg.is_vgg(held.variables)  # the features of the perceptual loss; anything else is KinD's
     variables = (vgg.check if of_vgg else check)(held.variables, str(source))
-    metadata = {**held.metadata, "source": source.name, "sha256": _sha256(held), "weights": fingerprint(variables)}
+    metadata = {**held.metadata, "source": source.name, "sha256": _sha256(held)}
     if of_vgg:
-        vgg.write(target, variables, {"kindling": __version__, **metadata, "family": name_of(variables)}, force)
+        formats.hold_against_fingerprint(source, variables, held.metadata)
+        own = {"family": name_of(variables), "kindling": __version__, "weights": fingerprint(variables)}
+        vgg.write(target, variables, {**metadata, **own}, force)
     else:
         write(target, variables, metadata, force=force)
     return Conversion(
@@ -114,7 +118,8 @@ def convert_file(source, target, *, force=False) -> Conversion:
         [name_of(variables)] if of_vgg else nets_in(variables),
         len(variables),
         sum(array.size for array in variables.values()),
-        (vgg.left_out if of_vgg else left_behind)(held.variables),
+        [*(vgg.left_out if of_vgg else left_behind)(held.variables), *held.beside],
+        list(held.unwrapped),
         fingerprint(variables),
     )
 

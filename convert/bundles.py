@@ -18,6 +18,7 @@ from kindling.errors import KindlingError
 
 PART = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})$")
 STATE = "checkpoint"
+NAMED = re.compile(r'^model_checkpoint_path: "(.*)"$', re.MULTILINE)
 SHARD = "data-00000-of-00001"
 
 
@@ -29,13 +30,23 @@ def find(path: Path) -> list[Path]:
     """The prefixes of the bundles that `path` means: a prefix, one of its files, a state file, or a folder of those."""
     if path.is_dir():
         return _in_folder(path)
-    if path.name == STATE and path.is_file():
+    if path.is_file() and not PART.search(path.name) and is_state(_head(path)):
         return [_from_state(path)]
     prefix = Path(PART.sub("", str(path)))
     if not tensor_bundle.part(prefix, "index").is_file():
         at = f", though {prefix.name}.{SHARD} is there" if tensor_bundle.part(prefix, SHARD).is_file() else ""
         raise KindlingError(f"{path}: no such file, and no TF checkpoint of that name ({prefix.name}.index){at}")
     return [prefix]
+
+
+def is_state(head: bytes) -> bool:
+    """Does a file that begins like this name a checkpoint, as the text files `checkpoint` do?"""
+    return NAMED.search(head.decode(errors="replace")) is not None
+
+
+def has_index(path: Path) -> bool:
+    """Is there an index beside this file of a bundle?"""
+    return tensor_bundle.part(prefix_of(path), "index").is_file()
 
 
 def files(prefix: Path) -> list[Path]:
@@ -65,7 +76,12 @@ def write(target: Path, variables: Mapping[str, np.ndarray]) -> None:
         folder.mkdir(parents=True)
         own = {name: array for name, array in variables.items() if name in NETS[net].variables}
         tensor_bundle.write(folder / "model.ckpt", own)
-        (folder / STATE).write_text('model_checkpoint_path: "model.ckpt"\nall_model_checkpoint_paths: "model.ckpt"\n')
+        write_state(folder / STATE)
+
+
+def write_state(path: Path) -> None:
+    """The text file by which TensorFlow finds `model.ckpt` in a folder."""
+    path.write_text('model_checkpoint_path: "model.ckpt"\nall_model_checkpoint_paths: "model.ckpt"\n')
 
 
 def outputs(target: Path, names: list[str]) -> list[Path]:
@@ -98,6 +114,12 @@ def prefix_of(target: Path) -> Path:
     return Path(PART.sub("", str(target)))
 
 
+def _head(path):
+    """As much of a file as a state file needs."""
+    with open(path, "rb") as file:
+        return file.read(65_536)
+
+
 def _in_folder(folder: Path) -> list[Path]:
     if (folder / STATE).is_file():
         return [_from_state(folder / STATE)]
@@ -119,7 +141,7 @@ def _in_folder(folder: Path) -> list[Path]:
 
 def _from_state(state: Path) -> Path:
     """The bundle that a `checkpoint` file names; a path from another machine is looked for beside the file."""
-    named = re.search(r'^model_checkpoint_path: "(.*)"$', state.read_text(errors="replace"), re.MULTILINE)
+    named = NAMED.search(_head(state).decode(errors="replace"))
     if not named:
         raise KindlingError(f'{state}: expected a line model_checkpoint_path: "...", and there is none')
     prefix = state.parent / named[1]  # TensorFlow writes it relative to the file, or absolute

@@ -6,14 +6,12 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from convert.families import recognise
 from convert.nets import NETS
 from kindling.errors import KindlingError
 
 # What a TF1 training run keeps beside the weights. Slots (`<variable>/Adam`) are told by the variable they belong to.
 TRAINING_STATE = re.compile(r"(.*/)?(beta[12]_power(_\d+)?|global_step)$")
-
-# A variable that tells another model of this field, and which model it tells.
-STRANGERS = {"DecomNet/conv/kernel": "RetinexNet"}
 
 EXPECTED: dict[str, tuple[int, ...]] = {name: shape for net in NETS.values() for name, shape in net.variables.items()}
 
@@ -34,12 +32,19 @@ def left_behind(names: Iterable[str]) -> list[str]:
     return [name for name in names if name not in EXPECTED and is_training_state(name)]
 
 
+def family_of(names: Iterable[str]) -> str:
+    """`kind`, the name of another model that is known, or `unknown`."""
+    other = recognise(names)
+    return other[0].name if other else "kind" if nets_in(names) else "unknown"
+
+
 def problems_with(variables: Mapping[str, np.ndarray]) -> list[str]:
     """Every reason why `variables`, under slim names, is not one or more whole KinD nets; none if it is."""
     nets = nets_in(variables)
     if not nets:
         return [_no_kind(variables)]
-    problems = []
+    other = recognise(variables)
+    problems = [f"it holds variables of {other[0].name} too, {other[1]} first"] if other else []
     for net in nets:
         missing = [name for name in NETS[net].variables if name not in variables]
         sentences = [f"{name} is missing" for name in missing]
@@ -103,8 +108,8 @@ def _problems_with_array(name, array):
 
 
 def _no_kind(variables):
-    for stranger, model in STRANGERS.items():
-        if stranger in variables:
-            return f"this is a {model} checkpoint ({stranger}), and KinD's nets are {', '.join(NETS)}"
+    if other := recognise(variables):
+        family, sign = other
+        return f"this is a {family.name} checkpoint ({sign}): {family.why}; KinD's are {', '.join(NETS)}"
     held = ", ".join(list(variables)[:3]) or "nothing"
     return f"there is no variable of KinD in it: it holds {held}, expected names such as {next(iter(EXPECTED))}"

@@ -16,6 +16,7 @@ MAGIC = 0xDB4775248B80FB57
 FOOTER = 48  # two handles padded to 40 bytes, and the magic number
 TRAILER = 5  # of a block: its compression, its checksum
 BLOCK = 262_144  # bytes after which TensorFlow's writer starts a new block
+LONGEST_KEY = 4096  # of a variable's name; a few bytes in a table can otherwise ask for gigabytes of keys
 RESTART = 16  # every so many keys, one stands in full
 
 
@@ -29,9 +30,17 @@ def read_table(table: bytes) -> Iterator[tuple[bytes, bytes]]:
         raise Damaged("the index does not end as one does, so it is cut off or something else")
     _, at = _handle(table, len(table) - FOOTER)  # of the metaindex, which TensorFlow leaves empty
     index, _ = _handle(table, at)
+    last, told = b"", 0
     for _, value in _block(table, index):
         handle, _ = _handle(value, 0)
-        yield from _block(table, handle)
+        told += handle[1]
+        if told > len(table):
+            raise Damaged("the index says the same block again and again")
+        for key, entry in _block(table, handle):
+            if key < last or key == last != b"":
+                raise Damaged("the names in the index are not in order")
+            last = key
+            yield key, entry
 
 
 def _block(table: bytes, handle: tuple[int, int]) -> Iterator[tuple[bytes, bytes]]:
@@ -47,13 +56,15 @@ def _block(table: bytes, handle: tuple[int, int]) -> Iterator[tuple[bytes, bytes
     block = table[offset:end]
     restarts = struct.unpack("<I", block[-4:])[0]
     stop = len(block) - 4 * (restarts + 1)
+    if stop < 0:
+        raise Damaged("a block of the index is shorter than its own list")
     at, key = 0, b""
     while at < stop:
         shared, at = read_varint(block, at)
         unshared, at = read_varint(block, at)
         length, at = read_varint(block, at)
-        if shared > len(key) or at + unshared + length > stop:
-            raise Damaged("a key of the index is longer than its block")
+        if shared > len(key) or at + unshared + length > stop or shared + unshared > LONGEST_KEY:
+            raise Damaged("a key of the index is longer than its block, or than any name")
         key = key[:shared] + block[at : at + unshared]
         at += unshared
         yield key, block[at : at + length]

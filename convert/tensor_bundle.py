@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from convert.limits import refuse_bulk
 from convert.sstable import Damaged, made_table, made_varint, masked_crc, read_table, read_varint
 from kindling.errors import KindlingError
 
@@ -43,6 +44,7 @@ def read(prefix: Path) -> dict[str, np.ndarray]:
     of tensor that is not read here (slices of partitioned variables, strings)."""
     shards, entries = read_index(part(prefix, "index"))
     held = {}
+    refuse_bulk(prefix, (entry.size for entry in entries.values()))
     files = {part(prefix, f"data-{k:05}-of-{shards:05}") for k in {entry.shard for entry in entries.values()}}
     if sum(e.size for e in entries.values()) > sum(file.stat().st_size for file in files if file.is_file()):
         missing = sorted(file.name for file in files if not file.is_file())
@@ -59,14 +61,19 @@ def read(prefix: Path) -> dict[str, np.ndarray]:
 
 def read_index(path: Path) -> tuple[int, dict[str, Entry]]:
     """The number of shards and the entry of every tensor. Raises Damaged."""
+    refuse_bulk(path, [path.stat().st_size])
     table = path.read_bytes()
     try:
-        header, entries = 1, {}
+        header, entries, of_slices = 1, {}, []
         for key, value in read_table(table):
             if key == b"":
                 header = _header(value)
-            elif not key.startswith(b"\0"):  # such a key holds one slice; the variable's own entry says it has slices
+            elif key.startswith(b"\0"):
+                of_slices.append((key, value))
+            else:
                 entries[key.decode()] = _entry(value)
+        if not any(entry.sliced for entry in entries.values()):  # or such a key holds one slice of a variable
+            entries |= {key.decode(): _entry(value) for key, value in of_slices}
         return header, entries
     except (IndexError, struct.error, UnicodeDecodeError, OverflowError) as error:
         raise Damaged(f"{path.name} is damaged: its bytes make no sense") from error

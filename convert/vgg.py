@@ -38,7 +38,10 @@ def read_vgg(path) -> dict[str, np.ndarray]:
     all that is wrong.
     """
     path = Path(path)
-    return check(formats.read(path).variables, str(path))
+    held = formats.read(path)
+    arrays = check(held.variables, str(path))
+    formats.hold_against_fingerprint(path, arrays, held.metadata)
+    return arrays
 
 
 def check(held: Mapping[str, np.ndarray], source: str) -> dict[str, np.ndarray]:

@@ -20,6 +20,7 @@ COMMANDS = {
     "inspect": "List what a checkpoint holds, and what is missing or extra.",
     "parity": "Prove that TensorFlow and PyTorch compute the same.",
     "train": "Train the nets from pairs of photos.",
+    "fetch": "Get the authors' own weights, from them, checked.",
 }
 
 

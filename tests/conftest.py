@@ -4,11 +4,16 @@ import importlib.util
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.weights import seeded
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # or TensorFlow's notes bury a failing test
+# Properties are tried on the same examples in every run; `--hypothesis-profile=long` tries a thousand.
+hypothesis.settings.register_profile("suite", max_examples=40, derandomize=True, deadline=None, database=None)
+hypothesis.settings.register_profile("long", hypothesis.settings.get_profile("suite"), max_examples=1000)
+hypothesis.settings.load_profile("suite")
 FRAMEWORKS = {"tf": "tensorflow", "torch": "torch"}
 
 
@@ -32,6 +37,14 @@ def reference() -> Path:
 @pytest.fixture(scope="session")
 def weights():
     return seeded()
+
+
+@pytest.fixture(scope="module")
+def small():
+    """Two small nets, so that thirty conversions take a second."""
+    variables = seeded("Illumination_adjust_net", "DecomNet")
+    variables["DecomNet/g_conv10/biases"][:] = -0.0, 1e-42, -3.5  # a signed zero and a subnormal are weights too
+    return variables
 
 
 @pytest.fixture(scope="session")
@@ -76,6 +89,17 @@ def reference_weights(reference, tmp_path_factory):
     path = tmp_path_factory.mktemp("weights") / "reference"
     convert.write(path, own | seeded("Restoration_net"))
     return path
+
+
+@pytest.fixture
+def authors(tmp_path):
+    """Small stand-ins for the authors' files, on a host of this machine."""
+    from tests import server
+
+    with server.running() as host:
+        authors = server.Authors(tmp_path / "authors", host)
+        authors.serve_archive()
+        yield authors
 
 
 def _kind(package, variables, dtype):

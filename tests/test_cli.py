@@ -83,7 +83,7 @@ WRONG = {
     "wrong path": (["convert", "nowhere.npz", "b.h5"], "nowhere.npz: no such file"),
     "unknown suffix": (["convert", "adjust.npz", "b.docx"], "b.docx: unknown suffix .docx; known are .h5"),
     "existing output": (["convert", "adjust.npz", "there.h5"], "the output exists already: there.h5; give another"),
-    "not a checkpoint": (["inspect", "photo.png"], "unknown suffix .png"),
+    "not a checkpoint": (["inspect", "photo.png"], "photo.png: is a picture"),
     "photo missing": (["enhance", "gone.jpg", "-o", "out"], "gone.jpg: no such file or folder"),
     "out is a file": (["enhance", "photo.png", "-o", "there.h5"], "there.h5: is a file, and -o wants a folder"),
     "negative ratio": (["enhance", "photo.png", "-o", "out", "--ratio", "-1"], "Invalid value for '--ratio'"),
@@ -154,6 +154,29 @@ def test_a_framework_that_is_not_installed(adjust_npz, tmp_path):
         )
 
 
+@TORCH
+def test_without_tensorflow(seeded_npz, tmp_path):
+    """Its checkpoints are read and written all the same, and PyTorch enhances from them."""
+    program = (
+        "import sys; sys.modules['tensorflow'] = sys.modules['tf_slim'] = None; "
+        "from kindling.cli import main; sys.exit(main(sys.argv[1:]))"
+    )
+    picture = photo(tmp_path / "a.png")
+    commands = (
+        ["convert", seeded_npz, tmp_path / "bundles"],
+        ["inspect", tmp_path / "bundles"],
+        ["convert", tmp_path / "bundles", tmp_path / "kind.pth"],
+        ["enhance", picture, "-o", tmp_path / "out", "--weights", tmp_path / "bundles"],
+    )
+    for arguments in commands:
+        command = [sys.executable, "-c", program, *map(str, arguments)]
+        ended = subprocess.run(command, capture_output=True, text=True)
+        assert (ended.returncode, ended.stderr) == (0, "")
+    ended = subprocess.run([sys.executable, "-c", program, "parity"], capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
+    assert "kindling parity needs TensorFlow with tf-slim, which is not installed" in ended.stderr
+
+
 # --- what goes right ---------------------------------------------------------------------------------------------
 
 
@@ -187,7 +210,7 @@ def test_inspect_one_with_everything_wrong(tmp_path):
     variables["global_step"] = np.int64(3)
     np.savez(tmp_path / "x.npz", **variables)
     ended = kindling("inspect", tmp_path / "x.npz")
-    assert ended.returncode == 0
+    assert ended.returncode == 1
     lines = ended.stdout.splitlines()
     assert any("en_conv_2/biases" in line and "missing" in line for line in lines)
     assert any("en_conv_9/weights" in line and "extra" in line for line in lines)

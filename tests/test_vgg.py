@@ -91,6 +91,18 @@ def test_the_command_says_what_it_carried(tmp_path, capsys):
     assert "left behind: 2 of the top (fc1/fc1_W_1:0, fc1/fc1_b_1:0)" in said
 
 
+def test_a_flipped_bit_is_seen(tmp_path):
+    """What `kindling convert` wrote says its fingerprint, under names of VGG's own."""
+    FILES["Keras 2"](tmp_path / "k.h5", seeded("vgg16"))
+    convert.convert_file(tmp_path / "k.h5", tmp_path / "t.safetensors")
+    held = bytearray((tmp_path / "t.safetensors").read_bytes())
+    held[-1000] ^= 1
+    (tmp_path / "t.safetensors").write_bytes(held)
+    for opened in (convert.read_vgg, lambda path: convert.convert_file(path, tmp_path / "x.npz")):
+        with pytest.raises(KindlingError, match="its weights are not those whose fingerprint it says"):
+            opened(tmp_path / "t.safetensors")
+
+
 def broken(change):
     def make():
         arrays = seeded("vgg16")

@@ -18,7 +18,8 @@ def convert(source, target, force):
     NAME.ckpt              one TF checkpoint with everything
     no suffix              a folder in the original's layout
 
-    SRC is any of these, whole or partial. Optimizer slots and steps are named and left behind. The VGG16 or VGG19 of a
+    SRC is any of these, whole or partial, told by its content. A state_dict may lie in a dictionary of other things or
+    behind a prefix such as module. Optimizer slots and steps are named and left behind. The VGG16 or VGG19 of a
     perceptual loss is carried too, between Keras' .h5 and torchvision's names in .pth and .safetensors.
     """
     from convert import convert_file
@@ -26,6 +27,8 @@ def convert(source, target, force):
     done = convert_file(source, target, force=force)
     click.echo(f"{done.source} -> {done.target} ({done.form}): {', '.join(done.nets)}")
     click.echo(f"{done.variables} variables, {done.parameters:,} parameters, read back bit-equal")
+    if done.unwrapped:
+        click.echo(f"unwrapped: {', '.join(done.unwrapped)}")
     if done.left_behind:
         shown = ", ".join(done.left_behind[:3]) + (", ..." if len(done.left_behind) > 3 else "")
         kind = "of the top" if done.nets[0].startswith("vgg") else "of training"

@@ -13,7 +13,11 @@ ELSEWHERE = "in no net of KinD"
 @click.command()
 @click.argument("path", metavar="FILE", type=click.Path(path_type=Path))
 def inspect(path):
-    """List name, shape and dtype of every variable in FILE, net by net, and what is missing or extra."""
+    """List name, shape and dtype of every variable in FILE, net by net, and what is missing or extra.
+
+    FILE is told by its content, whatever its name. The exit code is 0 for a sound checkpoint of KinD, 1 for one that
+    is incomplete or of another model, and 2 for a file that cannot be read.
+    """
     from convert import checks, formats
 
     held = formats.read(path)
@@ -24,15 +28,44 @@ def inspect(path):
             table.add_row(*row)
     console = Console(soft_wrap=True)
     console.print(table)
-    nets = ", ".join(checks.nets_in(held.variables)) or "none"
-    console.print(f"{path}: {held.form}, {len(held.variables)} variables, nets: {nets}", markup=False)
-    for key, value in held.metadata.items():
-        console.print(f"{key}: {value}", markup=False)
     problems = checks.problems_with(held.variables)
+    for line in _summary(held):
+        console.print(line, markup=False)
     for problem in problems:
         console.print(f"problem: {problem}", markup=False)
     if not problems:
         console.print("sound: every net in it is whole and finite")
+    return 1 if problems else 0
+
+
+def _summary(held):
+    """Form, nets, family, what was unwrapped, what of a training is there, metadata; a line each."""
+    from convert import checks
+
+    nets = ", ".join(map(_how_much(held.variables), checks.nets_in(held.variables))) or "none"
+    yield f"{held.path}: {held.form}, {len(held.variables)} variables, nets: {nets}"
+    yield f"family: {checks.family_of(held.variables)}"
+    if held.unwrapped:
+        yield f"unwrapped: {', '.join(held.unwrapped)}"
+    slots = checks.left_behind(held.variables)
+    training = ([f"{len(slots)} slots and steps"] if slots else []) + list(held.beside)
+    if training:
+        yield f"of training, left behind by convert: {', '.join(training)}"
+    for key, value in held.metadata.items():
+        if key != "family":
+            yield f"{key}: {value}"
+
+
+def _how_much(variables):
+    """Net -> "DecomNet" if all of it is there, else "DecomNet (17 of 18 variables)"."""
+    from convert.nets import NETS
+
+    def said(net):
+        there = sum(name in variables for name in NETS[net].variables)
+        of = len(NETS[net].variables)
+        return net if there == of else f"{net} ({there} of {of} variables)"
+
+    return said
 
 
 def _by_net(variables):

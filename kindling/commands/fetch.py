@@ -1,0 +1,39 @@
+"""`kindling fetch`: the authors' own weights, from the authors, checked."""
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+
+@click.command()
+@click.option(
+    "--to", type=click.Path(path_type=Path), help="Folder for them; default: the platform's folder for caches."
+)
+@click.option("--from", "source", type=click.Path(path_type=Path), help="A copy at hand: a zip, a folder or a file.")
+def fetch(to, source):
+    """Get the weights of KinD that its authors trained, from them, and check every byte.
+
+    Decomposition and adjustment come from their repository, the restoration from their file host. What is there already
+    is not fetched again, what broke off is gone on with. Where the host does not serve the file, it is said what to
+    download by hand; --from takes it from there.
+    """
+    from convert.fetching import default_folder
+    from convert.fetching import fetch as fetch_all
+
+    to = to or default_folder()
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        tasks = {}
+
+        def show(file, done, total):
+            if file not in tasks:
+                tasks[file] = bar.add_task(file)
+            bar.update(tasks[file], completed=done, total=total or None)
+
+        done = fetch_all(to, source, show)
+    for fetched in done:
+        click.echo(f"{fetched.path}: {fetched.how}")
+    click.echo(f"the authors' weights are in {to}, every byte checked; use them with --weights {to}")

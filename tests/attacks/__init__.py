@@ -1,0 +1,1 @@
+"""Hostile checkpoints, built when the tests run, and shown to be refused without effect."""
