@@ -25,13 +25,13 @@ from kindling.images import load_images
 from kindling.photos import read_photo
 from tests.weights import seeded
 
-os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # both as the command line does
-allocator.keep_freed()
+os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # as the command line does
 BACKENDS = ("torch", "tf")
 ROUNDS = 7
 
 
 def main(rows: list[str]) -> None:
+    allocator.keep_freed()  # as the command line does for PyTorch; TensorFlow keeps memory by itself
     known = {"memory": peak, "large": large, "pixel": per_pixel, "frameworks": frameworks}
     with tempfile.TemporaryDirectory() as folder:
         weights = Path(folder) / "weights.npz"

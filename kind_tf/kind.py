@@ -13,6 +13,7 @@ import tensorflow as tf
 from kind_tf import fusion, model
 from kindling.checks import check_dtype, check_input, check_nets, check_same_size, check_state
 from kindling.errors import KindlingError, MissingNetError
+from kindling.windows import windows
 
 __all__ = ["KinD"]
 
@@ -76,8 +77,10 @@ class KinD(tf.Module):
         r = self._check("r", r, 3)
         i = self._check("i", i, 1)
         check_same_size("r", r.shape, "i", i.shape, "NHWC")
-        restored = net(r, i)
-        return restored if core is None else restored[:, *core]
+        if core is None:
+            return net(r, i)
+        windows(core, r.shape[1:3])  # refuses what is no part of it; here all is computed
+        return net(r, i)[:, *core]
 
     def adjust(self, i, ratio):
         """Light the illumination. i: (n, h, w, 1); ratio: a number, usefully 0 to 5, or a map (n, h, w, 1).

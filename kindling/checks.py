@@ -100,6 +100,8 @@ def check_images(
 
 def check_range(name: str, low: float, high: float, slack: float = 0.0) -> None:
     """Refuse values from `low` to `high` that are not all in [0, 1], give or take `slack`; NaN is not."""
+    if low != low or high != high:
+        raise KindlingError(f"{name} holds NaN, expected [0, 1]")
     if not (low >= -slack and high <= 1 + slack):
         raise KindlingError(
             f"{name} goes from {low:g} to {high:g}, expected [0, 1]: divide by the largest value it can have, or clip"
@@ -126,15 +128,15 @@ def check_choice(name: str, value: str, known: Sequence[str]) -> None:
 
 
 def check_levels(levels: int) -> None:
-    """Refuse a pyramid of no levels."""
-    if levels != int(levels) or levels < 1:
-        raise KindlingError(f"levels is {levels}, expected a whole number from 1 up")
+    """Refuse a pyramid of no levels, or of more than any image has."""
+    if levels not in range(1, 33):
+        raise KindlingError(f"levels is {levels}, expected a whole number from 1 to 32")
 
 
 def check_window(size: int) -> None:
     """Refuse a window that has no middle."""
-    if size != int(size) or size < 1 or size % 2 == 0:
-        raise KindlingError(f"size is {size}, expected an odd number of pixels")
+    if size not in range(1, 1000, 2):
+        raise KindlingError(f"size is {size}, expected an odd number of pixels below 1000")
 
 
 def check_share(share: float) -> None:

@@ -20,9 +20,10 @@ def scale_weights(scales: int = len(SCALES), weights: Sequence[float] | None = N
             )
         first = SCALES[: int(scales)]
         return tuple(weight * sum(SCALES) / sum(first) for weight in first)
+    weights = tuple(float(weight) for weight in weights)
     if not weights or not all(0 <= weight < float("inf") for weight in weights):
-        raise KindlingError(f"weights is {tuple(weights)}, expected a number from 0 up for each scale")
-    return tuple(weights)
+        raise KindlingError(f"weights is {weights}, expected a number from 0 up for each scale")
+    return weights
 
 
 def least_side(scales: int) -> int:

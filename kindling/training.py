@@ -65,7 +65,10 @@ def train(
 
     while step < plan.steps and not trainer.agree(stopped()):
         lr = plan.lr_at(step)
-        terms = trainer.step(batch(step), lr)
+        try:
+            terms = trainer.step(batch(step), lr)
+        except KindlingError as error:  # a loss that refuses numbers which are not in [0, 1] any more
+            raise KindlingError(f"{plan.task}: {error}, at step {step + 1}; {_sound(saved)}") from error
         if not np.isfinite(terms["total"]):
             raise KindlingError(f"{plan.task}: the loss is {terms['total']} at step {step + 1}; {_sound(saved)}")
         step += 1

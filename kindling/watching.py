@@ -47,7 +47,8 @@ class Watch:
     """Told of every step, it writes the log, draws the curves, and warns.
 
     pictures: what the net makes of a few photos now, each (h, w, 1 or 3); for decomposition those named `L...` are
-    looked at for flatness. warn: says a sentence to the person, once for each time that L goes flat.
+    looked at for flatness. warn: says a sentence to the person, once for each time that L goes flat, unless L is
+    `judged` by another loss than the original's.
     """
 
     def __init__(
@@ -57,7 +58,9 @@ class Watch:
         pictures: Callable[[], dict[str, np.ndarray]],
         show: Callable[[Progress, dict[str, float] | None], None],
         warn: Callable[[str], None],
+        judged: bool = False,
     ):
+        self.judged = judged
         self.log, self.board, self.pictures, self.show, self.warn, self.flat = log, board, pictures, show, warn, False
 
     def __call__(self, progress: Progress) -> None:
@@ -70,7 +73,7 @@ class Watch:
         if lights:
             values["L/deviation"] = np.mean([collapse.flatness(L[np.newaxis]) for L in lights])
             said = collapse.warning_during(values["L/deviation"], progress.step)
-            if said and not self.flat:
+            if said and not self.flat and not self.judged:
                 self.warn(said)
             self.flat = bool(said)
         self.board.numbers(progress.step, values)

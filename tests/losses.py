@@ -92,7 +92,7 @@ def images(h: int, w: int, n: int = 2) -> dict[str, tuple[np.ndarray, np.ndarray
         "quantised": (steps[0], steps[1]),
         "negative": (1 - b, b),
         "ramp": (ramp, ramp[:, ::-1, ::-1]),
-        "tiny": (b + 1e-160, b),
+        "tiny": (np.full(shape, 1e-150), np.zeros(shape)),
     }
 
 

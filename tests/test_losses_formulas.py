@@ -48,6 +48,7 @@ def skimage(name, a, b, **options):
 
 def torchmetrics_ssim(a, b):
     """Its mean is over a reflected border too; the windows that fit are what we take."""
+    pytest.importorskip("torchmetrics")
     from torchmetrics.functional.image import structural_similarity_index_measure
 
     _, every = structural_similarity_index_measure(*tensors(a, b), data_range=1.0, sigma=1.5, return_full_image=True)
@@ -250,6 +251,7 @@ TABLE = {
 
 def _spectral_angle(a, b):
     """torchmetrics' mean spectral angle, which it gives in radians, as degrees."""
+    pytest.importorskip("torchmetrics")
     from torchmetrics.functional.image import spectral_angle_mapper
 
     return np.rad2deg(spectral_angle_mapper(*tensors(a, b)).item())
@@ -258,7 +260,6 @@ def _spectral_angle(a, b):
 @pytest.mark.parametrize("backend", ["tf", "torch"])
 @pytest.mark.parametrize(("name", "options", "a", "b", "theirs", "tolerance"), TABLE.values(), ids=TABLE)
 def test_against_others(backend, name, options, a, b, theirs, tolerance):
-    pytest.importorskip("torchmetrics")
     ours, _ = run(backend, Case(name, options=options), a, b)
     assert ours == pytest.approx(theirs(a, b), rel=tolerance, abs=tolerance)
 

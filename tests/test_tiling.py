@@ -131,6 +131,16 @@ def test_a_core_outside_the_tile_is_refused(core):
         windows.windows(core, (5, 5))
 
 
+@pytest.mark.parametrize(
+    "framework", [pytest.param(name, marks=getattr(pytest.mark, name)) for name in ("tf", "torch")]
+)
+def test_both_frameworks_refuse_a_core_outside(request, framework):
+    backend = loaded(request, framework, "64")
+    r, i = np.zeros((1, 5, 5, 3)), np.zeros((1, 5, 5, 1))
+    with pytest.raises(KindlingError, match="core is 3:9, expected a part of the tile's 0:5"):
+        backend.run(backend.kind, "restore", r, i, core=(slice(3, 9), slice(0, 5)))
+
+
 @pytest.mark.torch
 def test_every_part_of_a_piece_is_the_whole_photos(request):
     backend = loaded(request, "torch", "64")

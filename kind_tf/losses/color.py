@@ -3,11 +3,10 @@
 kind_torch/losses/color.py is the same file in PyTorch.
 """
 
-import numpy as np
 import tensorflow as tf
 
 from kind_tf.losses.pyramid import laplacian_pyramid
-from kind_tf.losses.tools import check_images, gaussian_mean, root, singly, turned, with_edges
+from kind_tf.losses.tools import check_images, finfo, gaussian_mean, root, singly, turned, with_edges
 from kindling.checks import check_levels, check_positive, check_window
 
 
@@ -21,7 +20,7 @@ def color_angle(prediction, target):
     check_images(prediction, target, [3], why="a colour has three channels")
     normal = tf.reduce_sum(tf.square(tf.linalg.cross(prediction, target)), -1)
     lengths = tf.reduce_sum(tf.square(prediction), -1) * tf.reduce_sum(tf.square(target), -1)
-    apart = normal > (4 * np.finfo(target.dtype.as_numpy_dtype).eps) ** 2 * lengths
+    apart = normal > (4 * finfo(target).eps) ** 2 * lengths
     sine = root(tf.where(apart, normal, tf.zeros_like(normal)))
     cosine = tf.reduce_sum(prediction * target, -1)
     return tf.reduce_mean(tf.atan2(sine, tf.where(apart | (cosine < 0), cosine, tf.ones_like(cosine))))

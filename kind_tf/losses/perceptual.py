@@ -31,7 +31,8 @@ class VGG(tf.Module):
     weights: convolutions by name as `convert.read_vgg` reads them from Keras' or torchvision's file, or "imagenet" for
     Keras' own, which are downloaded. layers: by Keras' names; default the last convolution of each of the first
     four blocks, Johnson's relu1_2 to relu4_3. preprocessing: "caffe", as Keras' weights were trained (BGR, 255 times,
-    less the mean), or "torch", as torchvision's (less the mean, by the deviation); default: by the weights.
+    less the mean), or "torch", as torchvision's (less the mean, by the deviation); default: "caffe",
+    or for "imagenet" what suits; give it for weights of torchvision's in a file.
     The weights are fixed and compute in the dtype of the images.
     """
 

@@ -7,7 +7,7 @@ kind_torch/losses/pixel.py is the same file in PyTorch.
 import numpy as np
 import tensorflow as tf
 
-from kind_tf.losses.tools import check_pair
+from kind_tf.losses.tools import check_pair, finfo
 from kindling.checks import check_positive
 from kindling.errors import KindlingError
 
@@ -70,7 +70,7 @@ def log_mse(prediction, target):
     """
     check_pair(prediction, target)
     mean = tf.reduce_mean(tf.square(prediction - target))
-    tiny = np.finfo(mean.dtype.as_numpy_dtype).tiny
+    tiny = finfo(mean).tiny
     steep = _log10(tf.maximum(mean, 4 * tiny))
     return 10 * tf.where(mean > 4 * tiny, steep, _log10(tf.maximum(tf.stop_gradient(mean), tiny)))
 

@@ -2,7 +2,7 @@
 
 Logarithms of probabilities are floored at log(1e-7) (Keras' epsilon); the slope stays what it is there, 1e7, so that a
 prediction of 0 or 1 that is wrong still learns. Logits need no floor. kind_torch/losses/probability.py is the same file
-in TensorFlow.
+in PyTorch.
 """
 
 import tensorflow as tf

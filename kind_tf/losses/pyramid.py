@@ -16,7 +16,7 @@ def laplacian(prediction, target, levels=5):
     """sum_i 2^(i - 1) * l1 between the i-th levels of the two Laplacian pyramids, i = 1 the finest.
 
     prediction, target: (n, h, w, c). Coarse levels count more: they have few pixels, and each speaks for many.
-    Ling and Okada 2006, Bojanowski et al. 2018.
+    The pyramid is Burt and Adelson's (1983), the sum Niklaus and Liu's (2018).
     """
     check_images(prediction, target)
     check_levels(levels)

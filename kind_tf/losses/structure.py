@@ -5,10 +5,9 @@ Wang et al., "Image quality assessment", 2004, and "Multi-scale structural simil
 K2 0.03, dynamic range 1. kind_torch/losses/structure.py is the same file in PyTorch.
 """
 
-import numpy as np
 import tensorflow as tf
 
-from kind_tf.losses.tools import ROUNDING, check_images, check_range, gaussian_mean, singly
+from kind_tf.losses.tools import ROUNDING, check_images, check_range, finfo, gaussian_mean, singly
 from kindling.similarity import C1, C2, SIGMA, WINDOW, least_side, scale_weights
 
 
@@ -37,12 +36,14 @@ def ms_ssim(prediction, target, scales=5, weights=None):
     least = least_side(len(weights))
     check_images(prediction, target, least=least, why=f"{len(weights)} scales of SSIM's window need")
     check_range("target", target, ROUNDING)
-    x, y, product = singly(prediction), singly(target), 1
+    x, y = singly(prediction), singly(target)
+    product = tf.ones(tf.shape(x)[:1], x.dtype)
     for scale, weight in enumerate(weights, 1):
         luminance, contrast = _similarity(x, y)
         if scale == len(weights):
             contrast = luminance * contrast  # their means taken together, as in Wang's own code
-        product = product * _power(tf.reduce_mean(contrast, (1, 2, 3)), weight)
+        if weight:  # 0 leaves a scale out, also one whose contrast is below 0
+            product = product * _power(tf.reduce_mean(contrast, (1, 2, 3)), weight)
         x, y = (tf.nn.avg_pool2d(image, 2, 2, "SAME") for image in (x, y))  # means of what is there
     return 1 - tf.reduce_mean(product)
 
@@ -59,5 +60,5 @@ def _similarity(x, y):
 
 def _power(x, exponent):
     """x^exponent, and 0 with the slope 0 for x <= 0."""
-    positive = tf.maximum(x, np.finfo(x.dtype.as_numpy_dtype).tiny) ** exponent
+    positive = tf.maximum(x, finfo(x).tiny) ** exponent
     return tf.where(x > 0, positive, tf.zeros_like(x))

@@ -3,6 +3,7 @@
 kind_torch/losses/tools.py is the same file in PyTorch.
 """
 
+import ml_dtypes
 import tensorflow as tf
 
 from kindling import checks
@@ -10,6 +11,11 @@ from kindling.errors import KindlingError
 
 GRAY = (0.2989, 0.587, 0.114)  # tf.image.rgb_to_grayscale
 ROUNDING = 1e-3  # how far beyond [0, 1] a target may be: resizing overshoots by so much
+
+
+def finfo(x):
+    """The limits of its dtype; numpy's own function does not know bfloat16."""
+    return ml_dtypes.finfo(x.dtype.as_numpy_dtype)
 
 
 def check_pair(prediction, target, first="prediction"):

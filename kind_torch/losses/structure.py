@@ -37,12 +37,14 @@ def ms_ssim(prediction, target, scales=5, weights=None):
     least = least_side(len(weights))
     check_images(prediction, target, least=least, why=f"{len(weights)} scales of SSIM's window need")
     check_range("target", target, ROUNDING)
-    x, y, product = singly(prediction), singly(target), 1
+    x, y = singly(prediction), singly(target)
+    product = x.new_ones(len(x))
     for scale, weight in enumerate(weights, 1):
         luminance, contrast = _similarity(x, y)
         if scale == len(weights):
             contrast = luminance * contrast  # their means taken together, as in Wang's own code
-        product = product * _power(contrast.mean((1, 2, 3)), weight)
+        if weight:  # 0 leaves a scale out, also one whose contrast is below 0
+            product = product * _power(contrast.mean((1, 2, 3)), weight)
         x, y = (F.avg_pool2d(image, 2, ceil_mode=True) for image in (x, y))
     return 1 - product.mean()
 

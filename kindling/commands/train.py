@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from kindling import collapse, data, objective, tasks, training
+from kindling import allocator, collapse, data, objective, tasks, training
 from kindling.board import Board
 from kindling.errors import KindlingError
 from kindling.frameworks import import_framework
@@ -107,14 +107,14 @@ def train(task, folder, out, decom, backend, start, resume, minutes, every, devi
                 bar.update(shown, completed=progress.step, **terms)
 
             board = stack.enter_context(Board(target / "board", begun))
-            seen = Watch(Log(target, every, begun), board, pictures, show, warn)
+            seen = Watch(Log(target, every, begun), board, pictures, show, warn, plan.loss is not None)
 
             def save(step, state):
                 training.save_state(target, state, plan, step)
                 _export(out, state["weights"], plan, step)
                 seen.draw(step)
 
-            if task == "decomposition" and not plan.loss:
+            if task == "decomposition" and plan.loss is None:
                 _warn_of_collapse(batch, plan, warn)
         stopped = stack.enter_context(training.stoppable())
         done = training.train(plan, trainer, batch, begun, seen, save, minutes, stopped)
@@ -136,17 +136,17 @@ def _refuse(task, target, resume, settings):
         raise KindlingError(f"--patch {settings['patch']} cannot be cut into squares of --cell {settings['cell']}")
     if task != "restoration" and (settings["shot"] or settings["read"]):
         raise KindlingError(f"--shot and --read are for restoration, not for {task}")
-    if settings["loss"] and settings["equal_r"] != 0.01:
+    if settings["loss"] is not None and settings["equal_r"] != 0.01:
         raise KindlingError(
             f"--equal-r is of the original's loss; with --loss write {settings['equal_r']}*equal_r there"
         )
-    if task == "restoration" and settings["patch"] < 16 and not settings["loss"]:
+    if task == "restoration" and settings["patch"] < 16 and settings["loss"] is None:
         raise KindlingError(f"--patch {settings['patch']} is too small for SSIM's window of 11 pixels; 16 or more")
 
 
 def _objective(task, settings, features):
     """What --loss asks for, as options of the trainer, and the fingerprint of its features."""
-    if not settings["loss"]:
+    if settings["loss"] is None:
         if features:
             raise KindlingError("--features is for the perceptual loss; name that in --loss")
         return {}, None
@@ -217,6 +217,8 @@ def _trainer(backend, net, precision, device, **options):
     else:
         import_framework("torch", "--backend torch")
         from kind_torch.train import Trainer
+
+        allocator.keep_freed()
     return Trainer(net, precision, device, **options)
 
 
