@@ -119,6 +119,8 @@ def _download(original, to, show, download):
         try:
             shelf.fetch(original.path, downloader=downloader)
             return "downloaded"
+        except KindlingError:  # a ValueError too
+            raise
         except ValueError as error:  # pooch's word for another sha256; what was resumed may not have belonged together
             if last:
                 raise NotServed(f"{original.url} is not what it was: its sha256 is another") from error
