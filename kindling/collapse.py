@@ -44,8 +44,8 @@ def warning_before(cost: float, batch: int, patch: int) -> str | None:
     return (
         f"with batches of {batch} patches of {patch} pixels the degenerate solution (L = 1, R = photo) costs "
         f"{cost:.3f}, and a good decomposition about 0.14: L is likely to go flat. The original's 10 patches of 48 "
-        "hold it off; larger patches need --cell 48, which takes their loss in squares of that size, and a smaller "
-        "batch needs to be larger"
+        "hold it off; larger patches need --cell 48, which takes their loss in squares of that size, and nothing makes "
+        "up for a smaller batch"
     )
 
 
