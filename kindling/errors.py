@@ -8,6 +8,8 @@ SHOWN = 6  # problems spelled out in one message; the rest are counted
 class KindlingError(ValueError):
     """Something about the input is wrong; the message is a sentence to the person who gave it."""
 
+    __init__ = Exception.__init__  # by this tf.function sees that a sentence makes one, and raises it as what it is
+
     @classmethod
     def of(cls, what: str, problems: Sequence[str], then: str = "") -> "KindlingError":
         """One error for all `problems` found in `what`, ending with `then`, the thing to try.
