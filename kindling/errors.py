@@ -8,7 +8,7 @@ SHOWN = 6  # problems spelled out in one message; the rest are counted
 class KindlingError(ValueError):
     """Something about the input is wrong; the message is a sentence to the person who gave it."""
 
-    __init__ = Exception.__init__  # inside a tf.function, errors keep their class only if they are made so
+    __init__ = Exception.__init__  # by this tf.function sees that a sentence makes one, and raises it as what it is
 
     @classmethod
     def of(cls, what: str, problems: Sequence[str], then: str = "") -> "KindlingError":
