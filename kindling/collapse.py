@@ -13,7 +13,7 @@ GRAY = (0.2989, 0.587, 0.114)  # as in the losses
 WEIGHT = 0.15  # of mutual_i_input_low and mutual_i_input_high
 CHEAP = 0.1  # a good decomposition costs 0.135 to 0.16, whatever the patch
 FLAT = 0.03  # the deviation of L within a photo; the authors' DecomNet has 0.2 to 0.25 on dark photos
-SETTLED = 1000  # steps before which L is flat in every training
+SETTLED = 1000  # steps before which L may be flat in any training
 
 
 def degenerate_loss(low: np.ndarray, high: np.ndarray, cell: int | None = None) -> float:
