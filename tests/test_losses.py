@@ -94,3 +94,18 @@ def test_single_precision_is_finite_and_near(case):
             assert all(g.dtype == np.float32 and np.isfinite(g).all() for g in gradients), (backend, name)
             if name.startswith("random"):
                 assert value == pytest.approx(run(backend, case, *pair)[0], rel=1e-4), (backend, name)
+
+
+@pytest.mark.torch
+def test_windows_slide_on_a_gpu_as_on_the_cpu():
+    """Where a conv may be rounded to ten bits, gaussian means are sums of shifted images: the same numbers."""
+    import torch
+
+    from kind_torch.losses import tools
+
+    x = torch.rand(3, 1, 24, 31, dtype=torch.float64)
+    kernel = torch.exp(-((torch.arange(11, dtype=x.dtype) - 5) ** 2) / (2 * 1.5**2))
+    kernel = kernel / kernel.sum()
+    shifted = tools._shifted_sum(tools._shifted_sum(x, kernel, 2), kernel, 3)
+    assert shifted.shape == (3, 1, 14, 21)
+    torch.testing.assert_close(shifted, tools.gaussian_mean(x, 11, 1.5), rtol=1e-12, atol=0)

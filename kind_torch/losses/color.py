@@ -6,7 +6,7 @@ kind_tf/losses/color.py is the same file in TensorFlow.
 import torch
 
 from kind_torch.losses.pyramid import laplacian_pyramid
-from kind_torch.losses.tools import check_images, gaussian_mean, root, singly, turned, with_edges
+from kind_torch.losses.tools import check_images, finfo, gaussian_mean, root, singly, turned, with_edges
 from kindling.checks import check_levels, check_positive, check_window
 
 
@@ -20,7 +20,7 @@ def color_angle(prediction, target):
     check_images(prediction, target, [3], why="a colour has three channels")
     normal = torch.linalg.cross(prediction, target, dim=1).square().sum(1)
     lengths = prediction.square().sum(1) * target.square().sum(1)
-    apart = normal > (4 * torch.finfo(target.dtype).eps) ** 2 * lengths
+    apart = normal > (4 * finfo(target).eps) ** 2 * lengths
     sine = root(torch.where(apart, normal, 0))
     cosine = (prediction * target).sum(1)
     return torch.atan2(sine, torch.where(apart | (cosine < 0), cosine, 1)).mean()

@@ -7,7 +7,7 @@ kind_tf/losses/pixel.py is the same file in TensorFlow.
 import torch
 import torch.nn.functional as F
 
-from kind_torch.losses.tools import check_pair
+from kind_torch.losses.tools import check_pair, finfo
 from kindling.checks import check_positive
 from kindling.errors import KindlingError
 
@@ -67,7 +67,7 @@ def log_mse(prediction, target):
     -3076.5 in float64). Below four times that the slope is 0: the true one would overflow.
     """
     check_pair(prediction, target)
-    mean, tiny = F.mse_loss(prediction, target), torch.finfo(target.dtype).tiny
+    mean, tiny = F.mse_loss(prediction, target), finfo(target).tiny
     steep = mean.clamp(min=4 * tiny).log10()
     return 10 * torch.where(mean > 4 * tiny, steep, mean.detach().clamp(min=tiny).log10())
 

@@ -8,7 +8,7 @@ K2 0.03, dynamic range 1. kind_tf/losses/structure.py is the same file in Tensor
 import torch
 import torch.nn.functional as F
 
-from kind_torch.losses.tools import ROUNDING, check_images, check_range, gaussian_mean, singly
+from kind_torch.losses.tools import ROUNDING, check_images, check_range, finfo, gaussian_mean, singly
 from kindling.similarity import C1, C2, SIGMA, WINDOW, least_side, scale_weights
 
 
@@ -60,5 +60,5 @@ def _similarity(x, y):
 
 def _power(x, exponent):
     """x^exponent, and 0 with the slope 0 for x <= 0."""
-    positive = x.clamp(min=torch.finfo(x.dtype).tiny) ** exponent
+    positive = x.clamp(min=finfo(x).tiny) ** exponent
     return torch.where(x > 0, positive, torch.zeros_like(x))

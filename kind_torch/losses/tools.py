@@ -13,6 +13,11 @@ GRAY = (0.2989, 0.587, 0.114)  # tf.image.rgb_to_grayscale
 ROUNDING = 1e-3  # how far beyond [0, 1] a target may be: resizing overshoots by so much
 
 
+def finfo(x):
+    """The limits of its dtype."""
+    return torch.finfo(x.dtype)
+
+
 def check_pair(prediction, target, first="prediction"):
     """Refuse all but two tensors of floats, of one dtype and one shape. first: what the first one is called."""
     pair = {first: prediction, "target": target}
@@ -74,16 +79,7 @@ def gaussian_mean(x, size, sigma):
         # The images stand as the channels of one: the same sums, and a tenth of the time that n of one take.
         x = x.transpose(0, 1).contiguous(memory_format=torch.channels_last)
         return F.conv2d(F.conv2d(x, down, groups=n), down.transpose(2, 3), groups=n).transpose(0, 1)
-    return shifted_sum(shifted_sum(x, kernel, 2), kernel, 3)
-
-
-def shifted_sum(x, kernel, axis):
-    """A conv along one axis, as a sum of shifted images.
-
-    A GPU may round what a conv multiplies to ten bits (TF32), and a variance, the difference of two means, drowns.
-    """
-    length = x.shape[axis] - len(kernel) + 1
-    return sum(weight * x.narrow(axis, k, length) for k, weight in enumerate(kernel.unbind()))
+    return _shifted_sum(_shifted_sum(x, kernel, 2), kernel, 3)
 
 
 def with_edges(x, before, after):
@@ -106,6 +102,15 @@ def root(x):
     """sqrt(x) for x >= 0, with the slope 0 at 0."""
     positive = x > 0
     return torch.where(positive, torch.where(positive, x, 1).sqrt(), 0)
+
+
+def _shifted_sum(x, kernel, axis):
+    """A conv along one axis, as a sum of shifted images.
+
+    A GPU may round what a conv multiplies to ten bits (TF32), and a variance, the difference of two means, drowns.
+    """
+    length = x.shape[axis] - len(kernel) + 1
+    return sum(weight * x.narrow(axis, k, length) for k, weight in enumerate(kernel.unbind()))
 
 
 def _dtype(x):
