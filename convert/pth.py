@@ -56,6 +56,8 @@ def _members(path):
         names = [info.filename for info in infos]
         if len({name.split("/")[0] for name in names}) > 1:
             raise KindlingError(f"{path}: its archive holds more than one folder; damaged, or made to be misread")
+        if any(name.endswith("/constants.pkl") or "/code/" in name for name in names):
+            raise KindlingError(f"{path}: it is a TorchScript program, not weights, and is not run here. {ALONE}")
         packed = [info.filename for info in infos if info.compress_type != zipfile.ZIP_STORED]
         if packed:
             raise KindlingError(
@@ -72,8 +74,6 @@ def _anew(path) -> io.BytesIO:
     members = _members(path)
     pickle = next(name for name in members if name.split("/")[-1] == "data.pkl")
     folder = pickle.removesuffix("data.pkl")
-    if f"{folder}constants.pkl" in members or any("/code/" in name for name in members):
-        raise KindlingError(f"{path}: it is a TorchScript program, not weights, and is not run here. {ALONE}")
     plan = _plan(path, io.BytesIO(members[pickle]))
     problems = []
     for key, claimed in plan.storages.items():

@@ -39,10 +39,13 @@ def opened(path: Path) -> Iterator[zipfile.ZipFile]:
         yield archive
 
 
+NOT_A_ZIP = (zipfile.BadZipFile, OSError, ValueError, RuntimeError, struct.error)  # all that zipfile says of one
+
+
 def _understood(path, file):
     try:
         return zipfile.ZipFile(file)
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error) as error:
+    except NOT_A_ZIP as error:
         raise KindlingError(
             f"{path}: is a zip archive, as .npz and .pth are, and damaged or cut off: {error}"
         ) from error

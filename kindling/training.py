@@ -124,7 +124,7 @@ def load_state(folder: Path, plan: Plan) -> tuple[dict[str, dict[str, np.ndarray
                     state[part][name] = held[key]
     except (OSError, ValueError, KeyError, BadZipFile) as error:
         raise KindlingError(
-            f"{path}: damaged or not a state of training: {error}; start anew without --resume"
+            f"{path}: damaged or not a state of training: {error}; start anew in another --out"
         ) from error
     then, now = about["plan"], json.loads(json.dumps(plan.identity))
     changed = [f"{key} was {then.get(key)} and is now {now.get(key)}" for key in now if then.get(key) != now.get(key)]
