@@ -1,11 +1,11 @@
 """What a training minimises, as a person writes it: "recon + 0.1*ms_ssim(scales=3) + 0.2*color_cosine".
 
 The one registry of losses, without a framework: which there are, what they take, and which of KinD's outputs they can
-judge. kind_torch/losses/objective.py and kind_tf/losses/objective.py compute what is parsed here.
+judge. kind_torch/losses/objective.py and kind_tf/losses/objective.py bring the functions to what is parsed here.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
@@ -13,7 +13,7 @@ from kindling.checks import check_choice, check_levels, check_positive, check_sh
 from kindling.errors import KindlingError
 from kindling.similarity import WINDOW, least_side, scale_weights
 
-__all__ = ["LOSSES", "OWN", "Loss", "Objective", "Term", "parse"]
+__all__ = ["LOSSES", "OWN", "Loss", "Objective", "Term", "parse", "terms_of"]
 
 # KinD's own terms on each net. `recon` is what the net is mainly asked for: both reconstructions, or the mean square.
 OWN = {
@@ -23,6 +23,7 @@ OWN = {
     "adjustment": ("recon", "square", "grad"),
     "restoration": ("recon", "square", "grad", "ssim"),
 }  # fmt: skip
+RECON = {"decomposition": ("recon_high", "recon_low"), "adjustment": ("square",), "restoration": ("square",)}
 TERM = re.compile(
     r"\s*(?:(?P<weight>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*\*)?\s*"
     r"(?P<name>[A-Za-z_]\w*)\s*(?:\((?P<options>[^()]*)\))?\s*(?P<more>\+|$)"
@@ -170,6 +171,25 @@ def parse(text: str, task: str, side: int) -> Objective:
     return Objective(task, tuple(read))
 
 
+def terms_of(objective: Objective, images: Sequence, losses: Mapping, own: Callable, weights=(), features=None) -> dict:
+    """What a framework's `objective_loss` returns: the terms by their names, unweighted, and their sum as `total`.
+
+    losses: the catalogue of that framework by name; own: KinD's loss on this net. It only adds and multiplies, so the
+    tensors may be of either framework.
+    """
+    held = {}
+    if any(objective.is_own(term) for term in objective.terms):
+        held = own(*images)
+        held["recon"] = sum(held[name] for name in RECON[objective.task])
+    terms = {
+        term.key: held[term.name]
+        if objective.is_own(term)
+        else _catalogue_loss(term, images, losses, weights, features)
+        for term in objective.terms
+    }
+    return terms | {"total": sum(term.weight * terms[term.key] for term in objective.terms)}
+
+
 def _term(match, task, side):
     name, weight = match["name"], float(match["weight"] or 1)
     own = name in OWN[task]
@@ -214,3 +234,26 @@ def _unknown(name, task):
     elsewhere = [other for other, own in OWN.items() if name in own]
     hint = f", but for {' and '.join(elsewhere)}" if elsewhere else f"; did you mean {near[0]}?" if near else ""
     return f"there is no loss {name} for {task}{hint}; known are {', '.join(known)}"
+
+
+def _catalogue_loss(term, images, losses, weights, features):
+    function, options = losses[term.name], dict(term.options)
+    if term.name == "perceptual":
+        options = {"features": features}
+    if term.name.endswith("_regularised"):
+        options["weights"] = weights
+    first, *others = _pairs(term.name, *images)
+    loss = function(*first, **options)
+    if term.name.endswith("_regularised"):
+        function, options = losses["l1"], {}  # the weights count once, however many images
+    return sum((function(*pair, **options) for pair in others), loss)
+
+
+def _pairs(name, *images):
+    """What the loss called `name` is taken of: (prediction, target), once or twice."""
+    if len(images) == 2:
+        return [images]
+    R_low, L_low, R_high, L_high, low, high = images
+    if LOSSES[name].judges == "reflectance":
+        return [(R_low, R_high)]
+    return [(R_low * L_low, low), (R_high * L_high, high)]
