@@ -15,13 +15,13 @@ from PIL import Image
 import convert
 import kind_tf.arrays
 import kind_torch.arrays
-from convert.nets import NETS
-from kindling.compare import distance, magnitude, mean_distance
-from kindling.enhancing import Backend, enhance_file
-from kindling.planning import find_photos, plan
-from tests import authors
-from tests.test_models import ODD_SIZES, random_inputs, reference_goldens
-from tests.weights import STEPS, seeded
+from kindling.enhancing.render import Backend, enhance_file
+from kindling.families.kind.nets import NETS
+from kindling.parity.distance import distance, magnitude, mean_distance
+from kindling.photos.jobs import find_photos, plan
+from tests.models.test_models import ODD_SIZES, random_inputs, reference_goldens
+from tests.support import authors
+from tests.support.weights import STEPS, seeded
 
 
 def main() -> None:

@@ -18,12 +18,11 @@ import numpy as np
 import pyvips
 
 import convert
-from kindling import allocator
-from kindling.door import open_backend
-from kindling.enhancing import render
+from kindling.api import open_backend
+from kindling.enhancing import allocator, render
 from kindling.images import load_images
-from kindling.photos import read_photo
-from tests.weights import seeded
+from kindling.photos.photo import read_photo
+from tests.support.weights import seeded
 
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # as the command line does
 BACKENDS = ("torch", "tf")

@@ -13,14 +13,13 @@ from pathlib import Path
 import numpy as np
 from skimage.metrics import structural_similarity
 
-from kindling import metrics
-from kindling.commands.backends import default_weights
-from kindling.door import open_backend
-from kindling.evaluating import find_pairs
+from kindling.api import open_backend
+from kindling.enhancing.ratio import true_ratio
+from kindling.enhancing.tiles import whole
+from kindling.evaluating.scores import find_pairs, metrics
 from kindling.images import load_images, stretch, to_pixels
-from kindling.photos import read_photo
-from kindling.ratio import true_ratio
-from kindling.tiling import whole
+from kindling.photos.photo import read_photo
+from kindling.runtimes import default_weights
 
 
 def main():

@@ -2,8 +2,8 @@
 
 PAIRS holds low/ and high/, photos of the same names. Mean PSNR against high/ of what evaluate_LOLdataset.py makes, and
 of the same without the restoration net, so that the light is judged apart from the noise (of weights that lack that
-net, only this). Also the mean illumination of the photos in high/, which kindling/ratio.py has as LEVEL, taken there of
-well-lit photos that are not among those measured.
+net, only this). Also the mean illumination of the photos in high/, which kindling/enhancing/ratio.py has as LEVEL,
+taken there of well-lit photos that are not among those measured.
 """
 
 import sys
@@ -11,14 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from kindling import metrics
-from kindling.commands.backends import default_weights
-from kindling.door import open_backend
-from kindling.evaluating import find_pairs
+from kindling.api import open_backend
+from kindling.enhancing.ratio import auto_ratio, true_ratio
+from kindling.enhancing.tiles import whole
+from kindling.evaluating.scores import find_pairs, metrics
 from kindling.images import load_images, to_pixels
-from kindling.photos import read_photo
-from kindling.ratio import auto_ratio, true_ratio
-from kindling.tiling import whole
+from kindling.photos.photo import read_photo
+from kindling.runtimes import default_weights
 
 
 def main(folder: Path, weights: Path) -> None:

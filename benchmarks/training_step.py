@@ -18,8 +18,8 @@ import tensorflow as tf
 import torch
 
 from kind_torch.train import Trainer
-from kindling import allocator
-from kindling.recipes import RECIPES
+from kindling.enhancing import allocator
+from kindling.training.plan import RECIPES
 
 # Of the authors' graphs: the loss, and what is fed, in the order of kind_torch's steps, with its channels.
 GRAPHS = {

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 import kind_torch.arrays
-from kindling.enhancing import Backend, enhance_image
+from kindling.enhancing.render import Backend, enhance_image
 from kindling.images import load_images, save_images
 
 ROOT = Path(__file__).parents[1]

@@ -11,9 +11,9 @@ import numpy as np
 import tensorflow as tf
 
 from kind_tf import fusion, model
-from kindling.checks import check_dtype, check_input, check_nets, check_same_size, check_state
-from kindling.errors import KindlingError, MissingNetError
-from kindling.windows import windows
+from kindling.core.checks import check_dtype, check_input, check_nets, check_same_size, check_state
+from kindling.core.errors import KindlingError, MissingNetError
+from kindling.families.reach import windows
 
 __all__ = ["KinD"]
 

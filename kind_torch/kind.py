@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from kind_torch import fusion, model
-from kindling.checks import check_dtype, check_input, check_nets, check_same_size, check_state
-from kindling.errors import MissingNetError
-from kindling.windows import windows
+from kindling.core.checks import check_dtype, check_input, check_nets, check_same_size, check_state
+from kindling.core.errors import MissingNetError
+from kindling.families.reach import windows
 
 __all__ = ["KinD"]
 

@@ -1,7 +1,7 @@
 """One training step of each net, with the optimizer the authors trained with.
 
 A step runs the net, takes its loss (kind_torch/losses), follows the gradient once and returns the terms as they
-were before it. What is fed to it, in what order and for how long is kindling/training.py's. Tensors are NCHW in
+were before it. What is fed to it, in what order and for how long is kindling/training/loop.py's. Tensors are NCHW in
 [0, 1]. kind_tf/train.py is the same file in TensorFlow.
 """
 
@@ -14,9 +14,9 @@ import torch
 
 from kind_torch import losses
 from kind_torch.kind import KinD
-from kindling.errors import KindlingError
-from kindling.frameworks import import_framework
-from kindling.vgg import name_of
+from kindling.core.errors import KindlingError
+from kindling.core.optional import import_framework
+from kindling.families.vgg import name_of
 
 __all__ = ["Adam", "Trainer", "adjustment_step", "decomposition_step", "make_optimizer", "restoration_step"]
 
@@ -47,8 +47,8 @@ def decomposition_step(net, optimizer, low, high, cell=None, objective=None, fea
 
     cell: take the loss in squares of this many pixels, by which h and w divide, each with its own zeros beyond its
     border. So patches larger than the original's 48 do not make L = 1, R = image cheap (docs/training.md).
-    objective: of kindling/objective.py, instead of `decomposition_loss`, with the features of its perceptual loss;
-    its terms are returned then. options: of `decomposition_loss`.
+    objective: of kindling/losses/expression.py, instead of `decomposition_loss`, with the features of its perceptual
+    loss; its terms are returned then. options: of `decomposition_loss`.
     """
     R_low, L_low = net(low)
     R_high, L_high = net(high)
@@ -82,13 +82,13 @@ STEPS = {
 
 
 class Trainer:
-    """One net in training, between plain arrays: what kindling/training.py drives, in either framework.
+    """One net in training, between plain arrays: what kindling/training/loop.py drives, in either framework.
 
     net: "DecomNet", "Illumination_adjust_net" or "Restoration_net". precision: "float32", or "bfloat16" for the
     arithmetic inside the net; weights, loss and optimizer stay float32. On a GPU, or on several processes of
     `accelerate launch`, each of which is then given the whole batch and computes its share. objective: of
-    kindling/objective.py, instead of the original's loss. features: the weights of a VGG, by name, for its perceptual
-    loss. options: of the net's step.
+    kindling/losses/expression.py, instead of the original's loss. features: the weights of a VGG, by name, for its
+    perceptual loss. options: of the net's step.
     """
 
     def __init__(

@@ -7,14 +7,13 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from kindling import allocator
 from kindling.commands import options
-from kindling.commands.backends import default_weights, open_backend
 from kindling.commands.options import Ratio
-from kindling.enhancing import enhance_file
-from kindling.errors import KindlingError
-from kindling.photos import MEGAPIXELS, count_pixels
-from kindling.planning import Naming, find_photos, plan
+from kindling.core.errors import KindlingError
+from kindling.enhancing import allocator, enhance_file
+from kindling.photos.jobs import Naming, find_photos, plan
+from kindling.photos.photo import MEGAPIXELS, count_pixels
+from kindling.runtimes import default_weights, open_backend
 
 USEFUL = 5.0  # the largest ratio the original speaks of
 

@@ -19,8 +19,8 @@ def fetch(to, source):
     is not fetched again, what broke off is gone on with. Where the host does not serve the file, it is said what to
     download by hand; --from takes it from there.
     """
-    from convert.fetching import default_folder
-    from convert.fetching import fetch as fetch_all
+    from convert.originals.fetching import default_folder
+    from convert.originals.fetching import fetch as fetch_all
 
     to = to or default_folder()
     console = Console(stderr=True)

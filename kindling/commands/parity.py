@@ -10,12 +10,12 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from kindling.commands.backends import default_weights
-from kindling.errors import KindlingError
-from kindling.files import move_into_place, refuse_existing, staging
-from kindling.frameworks import import_framework
+from kindling.core.errors import KindlingError
+from kindling.core.files import move_into_place, refuse_existing, staging
+from kindling.core.optional import import_framework
 from kindling.images import load_images
-from kindling.report import print_parity
+from kindling.parity.report import print_parity
+from kindling.runtimes import default_weights
 
 LARGEST = 512  # a side of a photo; float64 through the restoration net takes 10 kB a pixel, so 2.6 GB
 
@@ -56,7 +56,7 @@ def parity(weights, torch_weights, images, sizes, seed, tolerance, layers, json_
     as TensorFlow is, or within 1e-5. Without --size, sizes from 1x1 to 95x130 are tried, and a batch of three. Of a
     photo larger than 512 a side, the bottom right corner is compared.
     """
-    from convert.parity import SIZES, Case, compare, random_cases
+    from kindling.parity.check import SIZES, Case, compare, random_cases
 
     refuse_existing([file for file in (json_file, html_file) if file], force)
     if json_file and json_file == html_file:
@@ -100,7 +100,7 @@ def _sides(weights, torch_weights):
     import_framework("torch", "kindling parity")
     import kind_tf.arrays
     import kind_torch.arrays
-    from convert.parity import Side
+    from kindling.parity.check import Side
 
     ported = {key: array for key, array in ported.items() if key.split(".")[0] in nets}
     sides = []

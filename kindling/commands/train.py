@@ -12,12 +12,17 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from kindling import allocator, collapse, data, objective, tasks, training
-from kindling.board import Board
-from kindling.errors import KindlingError
-from kindling.frameworks import import_framework
-from kindling.recipes import RECIPES, Plan
-from kindling.watching import Log, Watch
+from kindling.core.errors import KindlingError
+from kindling.core.optional import import_framework
+from kindling.enhancing import allocator
+from kindling.losses import expression as objective
+from kindling.training import batches as data
+from kindling.training import collapse
+from kindling.training import loop as training
+from kindling.training import previews as tasks
+from kindling.training.board import Board
+from kindling.training.log import Log, Watch
+from kindling.training.plan import RECIPES, Plan
 
 
 class _Decay(click.ParamType):
@@ -85,7 +90,7 @@ def train(task, folder, out, decom, backend, start, resume, minutes, every, devi
     plan = _plan(task, backend, recipe, settings, len(pairs), fingerprint, features)
     state, begun = training.load_state(target, plan) if resume else (_fresh(trainer, plan.sampling.seed, start), 0)
     trainer.assign(state, begun)
-    batch = tasks.batches(plan, pairs, decompose)
+    batch = tasks.feed(plan, pairs, decompose)
     run = partial(importlib.import_module(f"kind_{backend}.arrays").run, trainer.kind)
     pictures = tasks.pictures(plan, pairs, decompose, run)
 
@@ -225,7 +230,7 @@ def _trainer(backend, net, precision, device, **options):
 def _frozen(path, backend):
     """decompose (n, h, w, 3) -> R, L with the trained DecomNet at `path`, and the fingerprint of its weights."""
     import convert
-    from kindling.commands.backends import open_backend
+    from kindling.runtimes import open_backend
 
     if not path.exists():
         raise KindlingError(
