@@ -6,7 +6,7 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 ROOT = Path(__file__).parent
-VERSION = re.search(r'__version__ = "(.*)"', (ROOT / "kindling" / "__init__.py").read_text())[1]
+VERSION = re.search(r'__version__ = "(.*)"', (ROOT / "kindling" / "version.py").read_text())[1]
 
 ON_X86_LINUX = "platform_system == 'Linux' and platform_machine == 'x86_64'"
 ELSEWHERE = "platform_system != 'Linux' or platform_machine != 'x86_64'"

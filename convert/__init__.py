@@ -16,15 +16,16 @@ from pathlib import Path
 
 import numpy as np
 
-from convert import vgg
-from convert.forms import bundles, registry
-from convert.soundness import check, differences, fingerprint, left_behind, nets_in
-from convert.vgg import read_vgg
-from kindling import __version__
 from kindling.core.errors import KindlingError
 from kindling.core.files import move_all_into_place, move_into_place, refuse_existing, staging
 from kindling.core.names import slim_name, to_slim, to_torch, torch_key
 from kindling.families.vgg import name_of
+from kindling.version import __version__
+
+from . import vgg
+from .forms import bundles, registry
+from .soundness import check, differences, fingerprint, left_behind, nets_in
+from .vgg import read_vgg
 
 __all__ = [
     "Conversion",

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from convert.forms import registry
-from convert.soundness import differences
 from kindling.core.errors import KindlingError
 from kindling.core.files import move_into_place, refuse_existing, staging
 from kindling.core.names import slim_name
 from kindling.families.vgg import SHAPES, name_of, torchvision, variables
+
+from .forms import registry
+from .soundness import differences
 
 BY_LAYER = re.compile(r"(?:^|/)(block\d_conv\d)/")
 BY_COUNT = re.compile(r"^layers/conv2d(?:_(\d+))?/vars/[01]$")  # Keras 3's .weights.h5

@@ -15,6 +15,7 @@ import torch
 from kind_torch import losses
 from kind_torch.kind import KinD
 from kindling.core.errors import KindlingError
+from kindling.core.names import to_slim, to_torch
 from kindling.core.optional import import_framework
 from kindling.families.vgg import name_of
 
@@ -129,7 +130,6 @@ class Trainer:
 
     def state(self) -> dict[str, dict[str, np.ndarray]]:
         """Weights and Adam's two moments of each, under slim names and in TF axis order: `weights`, `m`, `v`."""
-        from convert import to_slim  # names of files are the converter's affair; steps do without it
 
         moments = {"weights": {}, "m": {}, "v": {}}
         for name, p in self.kind.named_parameters():
@@ -141,7 +141,6 @@ class Trainer:
 
     def assign(self, state: Mapping[str, Mapping[str, np.ndarray]], steps: int) -> None:
         """Go on from a `state()` that was `steps` steps into its training."""
-        from convert import to_torch
 
         weights, m, v = (to_torch(state[part]) for part in ("weights", "m", "v"))
         with torch.no_grad():

@@ -7,8 +7,8 @@ Nothing here imports TensorFlow or PyTorch, so `import kindling` is quick and wo
 """
 
 from kindling.core.errors import KindlingError, MissingNetError
+from kindling.version import __version__
 
-__version__ = "0.1.0"
 __all__ = ["KindlingError", "MissingNetError", "__version__", "enhance", "open_backend"]
 
 

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from convert.containers.limits import refuse_bulk
-from convert.containers.sstable import Damaged, made_table, made_varint, masked_crc, read_table, read_varint
 from kindling.core.errors import KindlingError
+
+from .limits import refuse_bulk
+from .sstable import Damaged, made_table, made_varint, masked_crc, read_table, read_varint
 
 MOST_AXES = 16  # TensorFlow has 254, numpy 64, and a weight has 4
 

@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from convert.containers.limits import refuse_bulk
 from kindling.core.errors import KindlingError
+
+from .limits import refuse_bulk
 
 END = b"PK\x05\x06"
 END_SIZE = 22

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from convert.containers import tensor_bundle
-from convert.soundness import nets_in
 from kindling.core.errors import KindlingError
 from kindling.families.kind.nets import NETS
+
+from ..containers import tensor_bundle
+from ..soundness import nets_in
 
 PART = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})$")
 STATE = "checkpoint"

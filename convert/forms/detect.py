@@ -7,10 +7,11 @@ LFS, a pickle, a Keras model. None of them is opened any further.
 import struct
 from pathlib import Path
 
-from convert.containers import zips
-from convert.containers.sstable import FOOTER, MAGIC
-from convert.forms import bundles, pth
 from kindling.core.errors import KindlingError
+
+from ..containers import zips
+from ..containers.sstable import FOOTER, MAGIC
+from . import bundles, pth
 
 AGAIN = "load it with torch.load(FILE, weights_only=True) and save it again with torch.save"
 # How other things begin, and what they are.

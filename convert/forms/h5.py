@@ -12,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from convert.containers.limits import MOST_BYTES, nbytes, refuse_bulk
-from convert.forms.contents import Contents, plain
 from kindling.core.errors import KindlingError
+
+from ..containers.limits import MOST_BYTES, nbytes, refuse_bulk
+from .contents import Contents, plain
 
 DEFLATE = 1  # HDF5's number for gzip; 2 shuffles bytes, 3 is a checksum
 # The chains of filters that are read; any other might be a library to be loaded, or inflate unseen.

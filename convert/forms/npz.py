@@ -11,10 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from convert.containers import zips
-from convert.containers.limits import nbytes
-from convert.forms.contents import Contents, plain
 from kindling.core.errors import KindlingError
+
+from ..containers import zips
+from ..containers.limits import nbytes
+from .contents import Contents, plain
 
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 

@@ -14,13 +14,14 @@ from pathlib import Path
 
 import numpy as np
 
-from convert.containers import pickles, zips
-from convert.containers.limits import MOST_BYTES, nbytes, refuse_bulk
-from convert.forms.contents import Contents
-from convert.forms.unwrap import unwrap
 from kindling.core.errors import KindlingError
 from kindling.core.names import to_slim, to_torch
 from kindling.core.optional import import_framework
+
+from ..containers import pickles, zips
+from ..containers.limits import MOST_BYTES, nbytes, refuse_bulk
+from .contents import Contents
+from .unwrap import unwrap
 
 # How files from before PyTorch 1.6 begin: the magic number 0x1950a86a20f9469cfc6c, pickled.
 LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."

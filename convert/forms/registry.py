@@ -13,13 +13,14 @@ from pathlib import Path
 
 import numpy as np
 
-from convert.forms import bundles, h5, npz, pth, safetensors
-from convert.forms.contents import Contents, plain
-from convert.forms.detect import form_of as form_of_content
-from convert.forms.unwrap import scoped
-from convert.soundness import EXPECTED, fingerprint
 from kindling.core.errors import KindlingError
 from kindling.families.vgg import SHAPES as VGGS
+
+from ..soundness import EXPECTED, fingerprint
+from . import bundles, h5, npz, pth, safetensors
+from .contents import Contents, plain
+from .detect import form_of as form_of_content
+from .unwrap import scoped
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from convert.containers.limits import refuse_bulk
-from convert.forms.contents import Contents, plain
 from kindling.core.names import to_slim, to_torch
+
+from ..containers.limits import refuse_bulk
+from .contents import Contents, plain
 
 
 def read(path: Path) -> Contents:

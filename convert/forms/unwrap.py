@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from convert.soundness import EXPECTED
 from kindling.core.errors import KindlingError
 from kindling.core.names import slim_name
 from kindling.families.kind.nets import NETS
+
+from ..soundness import EXPECTED
 
 # Under which training scripts keep the weights in what they save; exponential averages last.
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network", "module", "params", "weights", "params_ema", "ema")  # fmt: skip  # noqa: E501

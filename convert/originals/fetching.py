@@ -13,12 +13,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from convert.containers import tensor_bundle, zips
-from convert.forms import bundles
-from convert.originals.downloading import Downloader, NotServed
-from convert.originals.files import ARCHIVE, DATA, ORIGINALS, Archive, Original
 from kindling.core.errors import KindlingError
 from kindling.core.files import move_into_place, staging
+
+from ..containers import tensor_bundle, zips
+from ..forms import bundles
+from .downloading import Downloader, NotServed
+from .files import ARCHIVE, DATA, ORIGINALS, Archive, Original
 
 PARTIAL = ".partial"
 Show = Callable[[str, int, int], None]  # file, bytes so far, of how many

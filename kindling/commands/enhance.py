@@ -10,7 +10,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from kindling.commands import options
 from kindling.commands.options import Ratio
 from kindling.core.errors import KindlingError
-from kindling.enhancing import allocator, enhance_file
+from kindling.enhancing import allocator
+from kindling.enhancing.render import enhance_file
 from kindling.photos.jobs import Naming, find_photos, plan
 from kindling.photos.photo import MEGAPIXELS, count_pixels
 from kindling.runtimes import default_weights, open_backend

@@ -7,7 +7,6 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from kindling import __version__
 from kindling.commands import options
 from kindling.core.errors import KindlingError
 from kindling.core.files import move_into_place, refuse_existing, staging
@@ -15,6 +14,7 @@ from kindling.enhancing import allocator
 from kindling.evaluating.scores import PROTOCOLS, evaluate_pair, find_pairs, mean_of, metrics, write_csv, write_json
 from kindling.photos.photo import write_photo
 from kindling.runtimes import default_weights, open_backend
+from kindling.version import __version__
 
 
 @click.command()

@@ -7,6 +7,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from kindling.core.packages import own
+
 ELSEWHERE = "in no net of KinD"
 
 
@@ -18,8 +20,8 @@ def inspect(path):
     FILE is told by its content, whatever its name. The exit code is 0 for a sound checkpoint of KinD, 1 for one that
     is incomplete or of another model, and 2 for a file that cannot be read.
     """
-    from convert import soundness
-    from convert.forms import registry
+    soundness = own("convert.soundness")
+    registry = own("convert.forms.registry")
 
     held = registry.read(path)
     table = Table("variable", "shape", "dtype", "", box=None, header_style="dim", pad_edge=False)
@@ -41,7 +43,7 @@ def inspect(path):
 
 def _summary(held):
     """Form, nets, family, what was unwrapped, what of a training is there, metadata; a line each."""
-    from convert import soundness
+    soundness = own("convert.soundness")
 
     nets = ", ".join(map(_how_much(held.variables), soundness.nets_in(held.variables))) or "none"
     yield f"{held.path}: {held.form}, {len(held.variables)} variables, nets: {nets}"
@@ -71,7 +73,7 @@ def _how_much(variables):
 
 def _by_net(variables):
     """Net -> rows of the table: what is there in the table's order, what is missing, and what belongs to no net."""
-    from convert import soundness
+    soundness = own("convert.soundness")
     from kindling.families.kind.nets import NETS
 
     rows = {}

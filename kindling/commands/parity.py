@@ -13,6 +13,7 @@ from rich.console import Console
 from kindling.core.errors import KindlingError
 from kindling.core.files import move_into_place, refuse_existing, staging
 from kindling.core.optional import import_framework
+from kindling.core.packages import own
 from kindling.images import load_images
 from kindling.parity.report import print_parity
 from kindling.runtimes import default_weights
@@ -88,7 +89,7 @@ def _announced(cases, status):
 
 def _sides(weights, torch_weights):
     """TensorFlow with the weights, PyTorch with the same carried over by the naming rule (or with its own file)."""
-    import convert
+    convert = own("convert")
 
     variables = convert.read(weights)
     ported = convert.to_torch(convert.read(torch_weights) if torch_weights else variables)

@@ -14,6 +14,7 @@ from rich.progress import Progress as Bar
 
 from kindling.core.errors import KindlingError
 from kindling.core.optional import import_framework
+from kindling.core.packages import own
 from kindling.enhancing import allocator
 from kindling.losses import expression as objective
 from kindling.training import batches as data
@@ -166,7 +167,7 @@ def _objective(task, settings, features):
         )
     if not features:
         return {"objective": found}, None
-    import convert
+    convert = own("convert")
 
     weights = convert.read_vgg(features)
     return {"objective": found, "features": weights}, convert.fingerprint(weights)
@@ -187,7 +188,7 @@ def _fresh(trainer, seed, start):
     """A state at step 0, with random weights or those in `start`."""
     weights = training.initial_weights({k: array.shape for k, array in trainer.state()["weights"].items()}, seed)
     if start:
-        import convert
+        convert = own("convert")
 
         held = convert.read(start)
         if missing := [name for name in weights if name not in held]:
@@ -229,7 +230,7 @@ def _trainer(backend, net, precision, device, **options):
 
 def _frozen(path, backend):
     """decompose (n, h, w, 3) -> R, L with the trained DecomNet at `path`, and the fingerprint of its weights."""
-    import convert
+    convert = own("convert")
     from kindling.runtimes import open_backend
 
     if not path.exists():
@@ -243,6 +244,6 @@ def _frozen(path, backend):
 
 def _export(out, weights, plan, step):
     """The weights where the original's Saver, the converter and `kindling enhance` look for them."""
-    import convert
+    convert = own("convert")
 
     convert.write(out, weights, {"task": plan.task, "step": str(step)}, force=True)
