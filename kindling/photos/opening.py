@@ -25,7 +25,8 @@ from kindling.photos.exif import ORIENTATION, orientation
 from kindling.photos.kinds import KNOWN, RAW, kind_of
 from kindling.photos.raw import RawPhoto
 
-EXTRANEOUS = r"extraneous bytes before marker 0xd9"  # between the picture and its end: some cameras fill up there
+# Some cameras fill up between the picture and its end; a broken profile of ink gives way to a common one.
+HARMLESS = r"extraneous bytes before marker 0xd9|ICC profile"
 # TIFF's numbers for ways of packing that libvips' own TIFF library was built with.
 UNPACKED = {1, 2, 3, 4, 5, 7, 8, 32773, 32946, 50001}
 PACKINGS = {
@@ -77,7 +78,7 @@ def _jpeg(path):
     def decode():
         try:
             with open(path, "rb") as file:
-                return vips.read(lambda: _vips("jpegload_source", file), _plain, EXTRANEOUS)
+                return vips.read(lambda: _vips("jpegload_source", file), _plain, HARMLESS)
         except vips.Damaged as error:
             data = path.read_bytes() if "premature end of JPEG image" in str(error) else b""
             if not (data and has_all_scans(data)):
@@ -86,7 +87,7 @@ def _jpeg(path):
             source = vips.pyvips.Source.new_from_memory(data + b"\xff\xd9")
             load = vips.Image.jpegload_source
             try:
-                return vips.read(lambda: load(source, access="sequential", fail_on="error"), _plain, EXTRANEOUS)
+                return vips.read(lambda: load(source, access="sequential", fail_on="error"), _plain, HARMLESS)
             except vips.Damaged:
                 raise error from None
 
@@ -164,7 +165,7 @@ def _tiff(path):
 
     def decode():
         with open(path, "rb") as file:
-            return vips.read(lambda: _vips("tiffload_source", file, unlimited=True), _plain)
+            return vips.read(lambda: _vips("tiffload_source", file, unlimited=True), _plain, "ICC profile")
 
     turned = turned if 1 <= turned <= 8 else 1
     return Opened(width=width, height=height, decode=decode, carried=info, orientation=turned)
