@@ -18,7 +18,7 @@ from kindling.errors import KindlingError
 from kindling.frameworks import import_framework
 from kindling.vgg import name_of
 
-__all__ = ["Adam", "Trainer", "adjustment_step", "decomposition_step", "make_optimizer", "restoration_step"]
+__all__ = ["Adam", "Trainer", "adjustment_step", "cells", "decomposition_step", "make_optimizer", "restoration_step"]
 
 EPSILON = 1e-8
 
@@ -37,9 +37,13 @@ class Adam(torch.optim.Adam):
         return super().step(closure)
 
 
-def make_optimizer(params, lr):
-    """Adam with TensorFlow's defaults and TensorFlow's arithmetic. params: an iterable of nn.Parameter."""
-    return Adam(params, lr=lr, betas=(0.9, 0.999), eps=EPSILON, fused=True)
+def make_optimizer(params, lr, decay=0.0):
+    """Adam with TensorFlow's defaults and TensorFlow's arithmetic. params: an iterable of nn.Parameter.
+
+    decay: AdamW's, 0 in the original: each step first takes lr * decay of every weight away (Loshchilov, Hutter 2019).
+    """
+    settings = {"weight_decay": decay, "decoupled_weight_decay": True} if decay else {}
+    return Adam(params, lr=lr, betas=(0.9, 0.999), eps=EPSILON, fused=True, **settings)
 
 
 def decomposition_step(net, optimizer, low, high, cell=None, objective=None, features=None, **options):
@@ -52,7 +56,7 @@ def decomposition_step(net, optimizer, low, high, cell=None, objective=None, fea
     """
     R_low, L_low = net(low)
     R_high, L_high = net(high)
-    images = [_cells(x, cell) for x in (R_low, L_low, R_high, L_high, low, high)]
+    images = [cells(x, cell) for x in (R_low, L_low, R_high, L_high, low, high)]
     if objective:
         return _descend(optimizer, _objective(objective, images, optimizer, features))
     return _descend(optimizer, losses.decomposition_loss(*images, **options))
@@ -187,8 +191,8 @@ class _Shared:
         return torch.cat(parts)
 
 
-def _cells(x, size):
-    """(n, c, h, w) -> (n h/size w/size, c, size, size)"""
+def cells(x, size):
+    """Cut into squares, or left as it is without a size: (n, c, h, w) -> (n h/size w/size, c, size, size)"""
     if not size:
         return x
     n, c, h, w = x.shape
