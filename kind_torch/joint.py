@@ -15,18 +15,18 @@ from kind_torch.kind import KinD
 from kind_torch.train import Trainer, cells, make_optimizer
 from kindling.errors import KindlingError
 from kindling.frameworks import import_framework
-from kindling.joint import EPSILON, Held
+from kindling.joint import EPSILON, Held, kept_share
 
 __all__ = ["JointTrainer", "joint_step"]
 
 
-def joint_step(nets, optimizer, low, high, target, factor, objective, held=Held(), features=None):
+def joint_step(nets, optimizer, low, high, target, factor, objective, held, features=None):
     """Follow the gradient once. Returns the terms of `objective` on the picture, what holds each net, and `total`.
 
     nets: DecomNet, Restoration_net and Illumination_adjust_net by their names. low, high: (n, 3, h, w), one scene dark
     and bright, as the nets see them; target: (n, 3, h, w), what the picture is to be; factor: (n, 1, 1, 1), by which
     each patch's own ratio is multiplied. What comes of the bright photo is a target, so no gradient goes there but
-    by DecomNet's own loss.
+    by DecomNet's own loss. held: a kindling.joint.Held.
     """
     R, L = nets["DecomNet"](torch.cat([low, high]))
     (R_low, R_high), (L_low, L_high) = R.chunk(2), L.chunk(2)
@@ -53,11 +53,12 @@ class JointTrainer(Trainer):
 
     `averaged` is a KinD whose weights are the mean of those along the way, the last ones counting most: `average` of
     what it was is kept at each step, less in the first steps. objective: of kindling/objective.py, of the picture.
-    decay: AdamW's. held, features: of `joint_step`.
+    decay: AdamW's (Loshchilov and
+    Hutter 2019): before each step every weight loses lr * decay of itself. held, features: of `joint_step`.
     """
 
     def __init__(
-        self, objective, precision="float32", device="auto", decay=0.0, average=0.999, features=None, held=Held()
+        self, objective, precision="float32", device="auto", decay=0.0, average=0.999, features=None, held=None
     ):
         accelerate = import_framework("accelerate", "training with PyTorch")
         mixed = {"float32": "no", "bfloat16": "bf16"}[precision]
@@ -69,34 +70,28 @@ class JointTrainer(Trainer):
         )
         self.averaged.requires_grad_(False)
         names = [name for name, _ in self.kind.named_children()]
-        optimizer = make_optimizer(self.kind.parameters(), 1e-4, decay)
+        optimizer = make_optimizer(self.kind.parameters(), 1e-4)
         *nets, self.optimizer = self.accelerator.prepare(*self.kind.children(), optimizer)
-        self._net, self.average, self.done = dict(zip(names, nets, strict=True)), average, 0
-        features = self._features(objective.perceptual, features)
+        self._net = dict(zip(names, nets, strict=True))
+        self.average, self.decay, self.done = average, decay, 0
+        features, held = self._features(objective.perceptual, features), held or Held()
         self._step = partial(joint_step, objective=objective, held=held, features=features)
 
     def step(self, batch: tuple[np.ndarray, ...], lr: float) -> dict[str, float]:
         """One step on NHWC arrays, in the order of `joint_step`. Returns the loss terms before it."""
+        with torch.no_grad():
+            torch._foreach_mul_(list(self.kind.parameters()), 1 - lr * self.decay)
         terms = super().step(batch, lr)
         self.done += 1
-        kept = min(self.average, (1 + self.done) / (10 + self.done))  # the first weights are soon forgotten
+        kept = kept_share(self.average, self.done)
         with torch.no_grad():
             torch._foreach_lerp_(list(self.averaged.parameters()), list(self.kind.parameters()), 1 - kept)
         return terms
 
-    def state(self) -> dict[str, dict[str, np.ndarray]]:
-        """As Trainer.state, and the average as `ema`."""
-        from convert import to_slim
-
-        averages = {name: p.cpu().numpy().copy() for name, p in self.averaged.named_parameters()}
-        return super().state() | {"ema": to_slim(averages)}
-
     def assign(self, state: Mapping[str, Mapping[str, np.ndarray]], steps: int) -> None:
         """Go on from a `state()` that was `steps` steps into its training."""
-        from convert import to_torch
-
         super().assign(state, steps)
-        averages = to_torch(state["ema"])
-        for name, p in self.averaged.named_parameters():
-            p.copy_(torch.from_numpy(averages[name]))
         self.done = steps
+
+    def _parts(self):
+        return super()._parts() | {"ema": dict(self.averaged.named_parameters())}

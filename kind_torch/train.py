@@ -37,13 +37,9 @@ class Adam(torch.optim.Adam):
         return super().step(closure)
 
 
-def make_optimizer(params, lr, decay=0.0):
-    """Adam with TensorFlow's defaults and TensorFlow's arithmetic. params: an iterable of nn.Parameter.
-
-    decay: AdamW's, 0 in the original: each step first takes lr * decay of every weight away (Loshchilov, Hutter 2019).
-    """
-    settings = {"weight_decay": decay, "decoupled_weight_decay": True} if decay else {}
-    return Adam(params, lr=lr, betas=(0.9, 0.999), eps=EPSILON, fused=True, **settings)
+def make_optimizer(params, lr):
+    """Adam with TensorFlow's defaults and TensorFlow's arithmetic. params: an iterable of nn.Parameter."""
+    return Adam(params, lr=lr, betas=(0.9, 0.999), eps=EPSILON, fused=True)
 
 
 def decomposition_step(net, optimizer, low, high, cell=None, objective=None, features=None, **options):
@@ -135,27 +131,30 @@ class Trainer:
         """Weights and Adam's two moments of each, under slim names and in TF axis order: `weights`, `m`, `v`."""
         from convert import to_slim  # names of files are the converter's affair; steps do without it
 
-        moments = {"weights": {}, "m": {}, "v": {}}
-        for name, p in self.kind.named_parameters():
-            slots = self.optimizer.state.get(p) or {"exp_avg": torch.zeros_like(p), "exp_avg_sq": torch.zeros_like(p)}
-            tensors = zip(moments.values(), (p.detach(), slots["exp_avg"], slots["exp_avg_sq"]), strict=True)
-            for arrays, tensor in tensors:
-                arrays[name] = tensor.cpu().numpy().copy()
-        return {kind: to_slim(arrays) for kind, arrays in moments.items()}
+        arrays = {part: {k: x.cpu().numpy().copy() for k, x in xs.items()} for part, xs in self._parts().items()}
+        return {part: to_slim(named) for part, named in arrays.items()}
 
     def assign(self, state: Mapping[str, Mapping[str, np.ndarray]], steps: int) -> None:
         """Go on from a `state()` that was `steps` steps into its training."""
         from convert import to_torch
 
-        weights, m, v = (to_torch(state[part]) for part in ("weights", "m", "v"))
         with torch.no_grad():
-            for name, p in self.kind.named_parameters():
-                p.copy_(torch.from_numpy(weights[name]))
-                self.optimizer.state[p] = {
-                    "step": torch.tensor(float(steps), device=p.device),
-                    "exp_avg": torch.empty_like(p).copy_(torch.from_numpy(m[name])),
-                    "exp_avg_sq": torch.empty_like(p).copy_(torch.from_numpy(v[name])),
-                }
+            for p in self.kind.parameters():
+                moments = {"exp_avg": torch.zeros_like(p), "exp_avg_sq": torch.zeros_like(p)}
+                self.optimizer.state[p] = {"step": torch.tensor(float(steps), device=p.device), **moments}
+            for part, tensors in self._parts().items():
+                arrays = to_torch(state[part])
+                for name, tensor in tensors.items():
+                    tensor.copy_(torch.from_numpy(arrays[name]))
+
+    def _parts(self):
+        """What `state` keeps and `assign` sets: part -> torch name -> tensor."""
+        parts = {"weights": {}, "m": {}, "v": {}}
+        for name, p in self.kind.named_parameters():
+            slots = self.optimizer.state.get(p) or {"exp_avg": torch.zeros_like(p), "exp_avg_sq": torch.zeros_like(p)}
+            for part, tensor in zip(parts, (p.detach(), slots["exp_avg"], slots["exp_avg_sq"]), strict=True):
+                parts[part][name] = tensor
+        return parts
 
     def _features(self, term, weights):
         return losses.VGG(name_of(weights), weights, **dict(term.options)).to(self.accelerator.device) if term else None

@@ -10,7 +10,7 @@ starts from (`ratio_maps`), and each patch's own ratio, by the nets of the momen
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from kindling.darkening import Camera, darkened
 from kindling.data import Noise, augment
 from kindling.photos import Photo
 
-__all__ = ["EPSILON", "LOSS", "Held", "JointPlan", "Mix", "batch", "ratio_maps"]
+__all__ = ["EPSILON", "LOSS", "Held", "JointPlan", "Mix", "batch", "kept_share", "ratio_maps"]
 
 LOSS = "l1 + 0.25*ssim"  # of the picture
 EPSILON = 0.0001  # of evaluate_LOLdataset.py's ratio
@@ -46,9 +46,9 @@ class Mix:
     patch: int = 128
     seed: int = 2019
     noisy: float = 0.25  # of the pairs, so many get sensor noise on the dark side
-    noise: Noise = Noise(0.004, 0.03)
+    noise: Noise = field(default_factory=lambda: Noise(0.004, 0.03))
     dark: float = 0.0  # of the patches, so many are of the bright photo and darkened
-    camera: Camera = Camera()
+    camera: Camera = field(default_factory=Camera)
     blind: float = 0.0  # of the pairs, so many are given the ratio that would be guessed
 
 
@@ -70,7 +70,7 @@ class JointPlan:
     backend: str = "torch"
     precision: str = "float32"
     loss: str = LOSS
-    held: Held = Held()
+    held: Held = field(default_factory=Held)
     decay: float = 0.0  # AdamW's
     average: float = 0.999
     features: str | None = None
@@ -89,6 +89,11 @@ class JointPlan:
             "task": self.task, "data": self.data, "precision": self.precision, "loss": self.loss,
             "features": self.features, "decay": self.decay, "average": self.average, "held": asdict(self.held), **mix,
         }  # fmt: skip
+
+
+def kept_share(average: float, done: int) -> float:
+    """How much of the weights' average stays at step `done`, from 1: the first weights are soon forgotten."""
+    return min(average, (1 + done) / (10 + done))
 
 
 def ratio_maps(pairs: Pairs, decompose: Callable) -> list[np.ndarray]:

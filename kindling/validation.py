@@ -1,4 +1,4 @@
-"""How good the picture is while it trains: whole photos that were kept apart, measured with a partner's ratio and blind.
+"""How good the picture is while it trains: whole photos that were kept apart, with a partner's ratio and blind.
 
 With the partner's ratio it is evaluate_LOLdataset.py's figure. The blind one guesses the ratio from the illumination
 alone, by a line through the logarithms that is fitted anew, each time, to photos that are trained on: what is measured
