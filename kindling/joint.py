@@ -6,7 +6,7 @@ the step alone, so a training can be stopped anywhere and goes on with the batch
 The ratio is the whole photo's, not the patch's, because that is what the nets are given later: a dark corner of a
 photo is asked for less than a photo as dark as that corner would be. Decomposing whole photos at every step would cost
 as much as the step, so how the photo's ratio stands to the patch's is measured once, with the weights that the training
-starts from (`ratio_maps`), and each patch's own ratio, by the nets of the moment, is multiplied by that.
+starts from (`measure`), and each patch's own ratio, by the nets of the moment, is multiplied by that.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,13 +16,14 @@ import numpy as np
 
 from kindling.darkening import Camera, darkened
 from kindling.data import Noise, augment
+from kindling.estimating import fit, statistics
 from kindling.photos import Photo
 
-__all__ = ["EPSILON", "LOSS", "Held", "JointPlan", "Mix", "batch", "kept_share", "ratio_maps"]
+__all__ = ["EPSILON", "LOSS", "Held", "JointPlan", "Measured", "Mix", "batch", "guesses", "kept_share", "measure"]
 
 LOSS = "l1 + 0.25*ssim"  # of the picture
 EPSILON = 0.0001  # of evaluate_LOLdataset.py's ratio
-POOL = 8  # pixels a side of what `ratio_maps` keeps one number of
+POOL = 8  # pixels a side of what one ratio is kept of
 
 Pairs = Sequence[tuple[Photo, Photo]]
 
@@ -96,26 +97,53 @@ def kept_share(average: float, done: int) -> float:
     return min(average, (1 + done) / (10 + done))
 
 
-def ratio_maps(pairs: Pairs, decompose: Callable) -> list[np.ndarray]:
-    """L_high / (L_low + 0.0001) of each pair, the mean of every 8x8 pixels: (h/8, w/8) float32 each, rounded down.
+@dataclass(frozen=True)
+class Measured:
+    """What is known of a pair before the training, by the weights that it starts from.
 
-    decompose: (n, h, w, 3) -> R, L, of the weights that the training starts from.
+    ratios: L_high / (L_low + 0.0001), the mean of every 8x8 pixels, (h/8, w/8) rounded down. numbers: the statistics of
+    the dark photo (kindling/estimating.py).
     """
-    maps = []
-    for pair in pairs:
-        low, high = (decompose(photo.stretched()[np.newaxis])[1][0, ..., 0] for photo in pair)
-        ratio = high / (low + np.float32(EPSILON))
-        h, w = (side // POOL for side in ratio.shape)
-        maps.append(ratio[: h * POOL, : w * POOL].reshape(h, POOL, w, POOL).mean((1, 3)))
-    return maps
+
+    ratios: np.ndarray
+    numbers: np.ndarray
 
 
-def batch(folders: Sequence[Pairs], maps: Sequence[Sequence[np.ndarray]], guesses, mix: Mix, step: int):
+def measure(low: Photo, high: Photo, decompose: Callable) -> Measured:
+    """decompose: (n, h, w, 3) -> R, L, of the weights that the training starts from."""
+    x = low.stretched()
+    light, partner = (decompose(image[np.newaxis])[1][0] for image in (x, high.stretched()))
+    ratio = (partner / (light + np.float32(EPSILON)))[..., 0]
+    h, w = (side // POOL for side in ratio.shape)
+    pooled = ratio[: h * POOL, : w * POOL].reshape(h, POOL, w, POOL).mean((1, 3))
+    return Measured(pooled, statistics(light, x))
+
+
+def guesses(folders: Sequence[Sequence[Measured]], weights: Sequence[float]) -> list[np.ndarray]:
+    """For each pair of each folder, the ratio that would be guessed over the one that it has.
+
+    The estimator is fitted to all these pairs; each folder counts by its weight, however many pairs are in it.
+    """
+    counts = np.concatenate([np.full(len(some), w / len(some)) for some, w in zip(folders, weights, strict=True)])
+    every = [pair for some in folders for pair in some]
+    numbers, ratios = np.array([pair.numbers for pair in every]), np.array([pair.ratios.mean() for pair in every])
+    estimator = fit(numbers, ratios, weights=counts)
+    quotients = np.array([estimator.of(row) for row in numbers]) / ratios
+    return np.split(quotients, np.cumsum([len(some) for some in folders])[:-1])
+
+
+def batch(
+    folders: Sequence[Pairs],
+    measured: Sequence[Sequence[Measured]],
+    guessed: Sequence[Sequence[float]],
+    mix: Mix,
+    step: int,
+) -> tuple[np.ndarray, ...]:
     """low, high, target: (batch, patch, patch, 3); factor: (batch, 1, 1, 1).
 
     low and high are stretched as the nets see them; target is the bright photo as it lies in its file, which is what a
-    picture is measured by. factor: what the patch's own ratio is to be multiplied by. maps: `ratio_maps` of each
-    folder. guesses: for each pair of each folder, what would be guessed of its ratio, over the ratio; or None.
+    picture is measured by. factor: what the patch's own ratio is to be multiplied by. measured: of each pair of each
+    folder; guessed: its `guesses`.
     """
     rows = []
     share = np.cumsum(mix.weights) / np.sum(mix.weights)
@@ -133,11 +161,11 @@ def batch(folders: Sequence[Pairs], maps: Sequence[Sequence[np.ndarray]], guesse
             dark = darkened(target, largest, mix.camera, random)
         else:
             dark = low.stretched(*cut)
-            factor = _photo_to_patch(maps[folder][index], cut)
+            factor = _photo_to_patch(measured[folder][index].ratios, cut)
             if random.random() < mix.noisy:
                 dark = mix.noise.added(dark, random)
-            if guesses is not None and random.random() < mix.blind:
-                factor *= guesses[folder][index]
+            if random.random() < mix.blind:
+                factor *= guessed[folder][index]
         rows.append([*(augment(x, mode) for x in (dark, high.stretched(*cut), target)), np.full((1, 1, 1), factor)])
     return tuple(np.ascontiguousarray(np.stack(column), dtype=np.float32) for column in zip(*rows, strict=True))
 

@@ -1,8 +1,8 @@
 """How good the picture is while it trains: whole photos that were kept apart, with a partner's ratio and blind.
 
-With the partner's ratio it is evaluate_LOLdataset.py's figure. The blind one guesses the ratio from the illumination
-alone, by a line through the logarithms that is fitted anew, each time, to photos that are trained on: what is measured
-is how well a ratio can be guessed with these weights, not whether last hour's guess still fits.
+With the partner's ratio it is evaluate_LOLdataset.py's figure. The blind one guesses the ratio (kindling/estimating.py)
+from one statistic, to which coefficients are fitted anew, each time, on photos that are trained on: what is measured is
+how well a ratio can be guessed with these weights, not whether last hour's guess still fits.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,12 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from kindling import metrics
+from kindling.estimating import fit
 from kindling.images import to_pixels
-from kindling.joint import EPSILON
+from kindling.joint import EPSILON, measure
 from kindling.photos import Photo
 
 __all__ = ["FIGURES", "Validation", "mean_score"]
 
+GUESSED_BY = ("asked",)  # a few dozen photos do not settle more coefficients
 FIGURES = ("psnr", "ssim", "blind_psnr", "blind_ssim")
 
 Pairs = Sequence[tuple[Photo, Photo]]
@@ -29,28 +31,24 @@ class Validation:
 
     def __call__(self, run: Callable[..., tuple[np.ndarray, ...]]) -> dict[str, float]:
         """`<folder>/<figure>` of all FIGURES, means over each folder's pairs. run: (verb, *arrays) of a KinD."""
-        asked, true = zip(*(self._light(run, *pair) for pair in self.sample), strict=True)
-        line = np.polyfit(np.log(asked), np.log(true), 1)
+        pairs = [measure(*pair, lambda x: run("decompose", x)) for pair in self.sample]
+        numbers, ratios = np.array([pair.numbers for pair in pairs]), np.array([pair.ratios.mean() for pair in pairs])
+        estimator = fit(numbers, ratios, GUESSED_BY)
         figures = {}
         for name, pairs in self.folders.items():
-            rows = [self._measure(run, low, high, line) for low, high in pairs]
+            rows = [self._measure(run, low, high, estimator) for low, high in pairs]
             figures |= {f"{name}/{figure}": float(mean) for figure, mean in zip(FIGURES, np.mean(rows, 0), strict=True)}
         return figures
 
-    def _light(self, run, low, high):
-        """What a dark photo asks for by itself, mean(1 / L), and the ratio that it really stands in."""
-        i, i_high = (run("decompose", photo.stretched()[np.newaxis])[1] for photo in (low, high))
-        return float(np.mean(1 / (i + EPSILON))), float(np.mean(i_high / (i + EPSILON)))
-
-    def _measure(self, run, low, high, line):
-        R, L = run("decompose", low.stretched()[np.newaxis])
+    def _measure(self, run, low, high, estimator):
+        x = low.stretched()
+        R, L = run("decompose", x[np.newaxis])
         i_high = run("decompose", high.stretched()[np.newaxis])[1]
         (restored,) = run("restore", R, L)
         given = float(np.mean(i_high / (L + EPSILON)))
-        blind = float(np.exp(np.polyval(line, np.log(np.mean(1 / (L + EPSILON))))))
         truth = high.pixels if high.pixels.dtype == np.uint8 else (high.pixels >> 8).astype(np.uint8)
         row = []
-        for ratio in (given, blind):
+        for ratio in (given, estimator.guess(L[0], x)):
             picture = to_pixels((restored * run("adjust", L, ratio=ratio)[0])[0])
             row += [metrics.psnr(picture, truth), metrics.ssim(picture, truth)]
         return row

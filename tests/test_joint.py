@@ -8,6 +8,7 @@ import pytest
 import convert
 from kindling import cli, data, joint, objective, training
 from kindling.darkening import Camera, darkened, linear, srgb
+from kindling.estimating import FEATURES
 from kindling.photos import Photo
 from kindling.validation import mean_score
 from tests.training_goldens import BACKENDS
@@ -69,8 +70,11 @@ def trainer(backend, loss=LOSSES[0], **options):
 def feed(step=0, **settings):
     mix = joint.Mix(**{"weights": (1.0,), "batch": 2, "patch": 32, "noisy": 0.5} | settings)
     folder = photos()
-    maps = [[np.linspace(2, 4, 30, dtype=np.float32).reshape(5, 6)] * len(folder)]
-    return joint.batch([folder], maps, None, mix, step)
+    return joint.batch([folder], [[known(np.linspace(2, 4, 30).reshape(5, 6))] * len(folder)], [[1.0] * 2], mix, step)
+
+
+def known(ratios):
+    return joint.Measured(np.asarray(ratios, np.float32), np.zeros(len(FEATURES)))
 
 
 @pytest.mark.tf
@@ -167,19 +171,41 @@ def test_the_factor_is_the_photos_ratio_over_the_patchs():
     ratios = np.full((5, 5), 2, np.float32)
     ratios[0] = 7  # the photo's mean is 3; a patch without the first row has 2
     mix = joint.Mix((1.0,), 32, 32, noisy=0)
-    factors = joint.batch([folder], [[ratios]], None, mix, 0)[3]
+    factors = joint.batch([folder], [[known(ratios)]], [[0.5]], mix, 0)[3]
     assert factors.min() == pytest.approx(3 / (2 * 3 / 4 + 7 / 4))
     assert factors.max() == pytest.approx(3 / 2)
-    guessed = joint.batch([folder], [[ratios]], [[0.5]], joint.Mix((1.0,), 32, 32, noisy=0, blind=1), 0)[3]
+    mix = joint.Mix((1.0,), 32, 32, noisy=0, blind=1)
+    guessed = joint.batch([folder], [[known(ratios)]], [[0.5]], mix, 0)[3]
     np.testing.assert_allclose(guessed, factors / 2)
 
 
 def test_folders_are_drawn_by_their_weights():
     dark, bright = ([(Photo(np.full((32, 32, 3), value, np.uint8)),) * 2] for value in (10, 200))
-    maps = [[np.ones((4, 4), np.float32)]] * 2
     mix = joint.Mix((3.0, 1.0), 400, 32)
-    share = joint.batch([dark, bright], maps, None, mix, 0)[2].mean((1, 2, 3)) < 0.1
+    share = joint.batch([dark, bright], [[known(np.ones((4, 4)))]] * 2, [[1.0]] * 2, mix, 0)[2].mean((1, 2, 3)) < 0.1
     assert 0.7 < share.mean() < 0.8
+
+
+def test_what_is_known_of_a_pair_is_its_ratio_in_squares_of_eight_pixels():
+    low, high = (Photo(np.full((20, 17, 3), value, np.uint8)) for value in (1, 2))
+
+    def decompose(x):
+        L = np.broadcast_to(np.linspace(0.1, 0.3, 20)[:, None, None], (20, 17, 1)).astype(np.float32)
+        return x, L[np.newaxis]
+
+    found = joint.measure(low, high, decompose)
+    np.testing.assert_allclose(found.ratios, 1, rtol=2e-3)
+    assert found.ratios.shape == (2, 2)
+    assert found.numbers.shape == (len(FEATURES),)
+
+
+def test_what_is_guessed_is_over_what_is_true():
+    random = np.random.default_rng(3)
+    numbers = random.standard_normal((40, len(FEATURES)))
+    folders = [[joint.Measured(np.full((2, 2), np.exp(row[0])), row) for row in part] for part in np.split(numbers, 2)]
+    for quotients in joint.guesses(folders, (1.0, 2.0)):
+        np.testing.assert_allclose(np.log(quotients[1:-1]), 0, atol=0.6)  # the bounds hold the outermost back
+        assert np.median(np.abs(np.log(quotients))) < 0.1
 
 
 def test_the_rate_rises_stays_and_falls():

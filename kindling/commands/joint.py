@@ -89,6 +89,9 @@ WEIGHT = click.FloatRange(0)
 @click.option("--shot", type=WEIGHT, default=0.004, show_default=True, help="Its variance at white, at most.")
 @click.option("--read", type=WEIGHT, default=0.03, show_default=True, help="Its deviation in the dark, at most.")
 @click.option("--dark", type=SHARE, default=0.0, show_default=True, help="Share of patches darkened by a camera model.")
+@click.option(
+    "--blind", type=SHARE, default=0.0, show_default=True, help="Share of pairs whose ratio is guessed, not given."
+)
 @click.option("--seed", type=click.IntRange(0), default=2019, show_default=True)
 @click.option("--features", type=click.Path(path_type=Path), help="VGG16 or VGG19, Keras' .h5: for perceptual.")
 @click.option("--precision", type=click.Choice(["float32", "bfloat16"]), default="float32", show_default=True)
@@ -112,7 +115,7 @@ def command(folders, out, init, kept, backend, resume, minutes, every, validate,
     start, fingerprint = _weights(init)
     mix = joint.Mix(
         tuple(weight for _, weight in folders), settings["batch"], settings["patch"], settings["seed"],
-        settings["noisy"], data.Noise(settings["shot"], settings["read"]), settings["dark"],
+        settings["noisy"], data.Noise(settings["shot"], settings["read"]), settings["dark"], blind=settings["blind"],
     )  # fmt: skip
     held = joint.Held(settings["adjust"], settings["decompose"], settings["restore"], settings["cell"] or None)
     steps, warm = settings["steps"], settings["warm"]
@@ -129,7 +132,7 @@ def command(folders, out, init, kept, backend, resume, minutes, every, validate,
     else:
         zeros = {name: np.zeros_like(array) for name, array in start.items()}
         state, begun = {"weights": start, "m": zeros, "v": zeros, "ema": start}, 0
-    maps = _ratio_maps(target, pairs, prints, start, fingerprint, trainer, run)
+    known = _measured(target, pairs, prints, start, fingerprint, trainer, run)
     trainer.assign(state, begun)
     console = Console(stderr=True)
     columns = (
@@ -158,7 +161,7 @@ def command(folders, out, init, kept, backend, resume, minutes, every, validate,
             _export(out, state["ema"], plan, step)
 
         stopped = stack.enter_context(training.stoppable())
-        batch = partial(joint.batch, pairs, maps, None, mix)
+        batch = partial(joint.batch, pairs, known, joint.guesses(known, mix.weights), mix)
         done = training.train(plan, trainer, batch, begun, seen, save, minutes, stopped)
     trainer.close()
     click.echo(f"joint: {done} of {plan.steps} steps done, weights in {out}")
@@ -241,21 +244,29 @@ def _weights(init):
     return held, convert.fingerprint(held)
 
 
-def _ratio_maps(target, pairs, prints, start, fingerprint, trainer, run):
-    """Of each folder's pairs, by the first weights; kept in target/ratios.npz, since they never change."""
-    path, maps = target / "ratios.npz", []
+def _measured(target, pairs, prints, start, fingerprint, trainer, run):
+    """Of each folder's pairs, by the first weights; kept in target/measured.npz, since it never changes."""
+    path = target / "measured.npz"
     key = ["".join([some, fingerprint]) for some in prints]
     if path.is_file():
         with np.load(path) as stored:
             if list(stored["key"]) == key:
-                return [[stored[f"{k}/{n}"] for n in range(len(some))] for k, some in enumerate(pairs)]
+                return [
+                    [joint.Measured(stored[f"ratios/{k}/{n}"], stored[f"numbers/{k}/{n}"]) for n in range(len(some))]
+                    for k, some in enumerate(pairs)
+                ]
     zeros = {name: np.zeros_like(array) for name, array in start.items()}
     trainer.assign({"weights": start, "m": zeros, "v": zeros, "ema": start}, 0)
-    maps = [joint.ratio_maps(some, partial(run, trainer.averaged, "decompose")) for some in pairs]
+    known = [[joint.measure(*pair, partial(run, trainer.averaged, "decompose")) for pair in some] for some in pairs]
     target.mkdir(parents=True, exist_ok=True)
-    arrays = {f"{k}/{n}": ratios for k, some in enumerate(maps) for n, ratios in enumerate(some)}
+    arrays = {
+        f"{part}/{k}/{n}": getattr(pair, part)
+        for k, some in enumerate(known)
+        for n, pair in enumerate(some)
+        for part in ("ratios", "numbers")
+    }
     np.savez(path, key=np.array(key), **arrays)
-    return maps
+    return known
 
 
 def _trainer(backend, objective, plan, device, features):
