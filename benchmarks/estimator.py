@@ -1,9 +1,9 @@
 """python -m benchmarks.estimator WEIGHTS --data DIR ... --val DIR ... [--limit 150] [--most 6] [--out FILE]
 
 Fits the ratio that `auto` guesses (kindling/estimating.py) to the pairs of --data, with the weights it goes with, and
-writes WEIGHTS/estimator.json. Which statistics it looks at, how strongly it is held back, and by how much all guesses are
-shifted is chosen by the pictures of the pairs of --val: statistics are taken in one after the other for as long as the
-mean PSNR over the folders rises. Each folder counts alike.
+writes WEIGHTS/estimator.json. Which statistics it looks at, how strongly it is held back, and by how much all guesses
+are shifted is chosen by the pictures of the pairs of --val: statistics are taken in one after the other for as long as
+the mean PSNR over the folders rises. Each folder counts alike.
 """
 
 import argparse

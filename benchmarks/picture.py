@@ -46,8 +46,9 @@ def grey_chart() -> tuple[Photo, list[tuple[int, int, np.ndarray]]]:
 
 def edge_chart() -> Photo:
     """Dark on the left, eight times as bright on the right."""
-    pixels = np.full((2 * PATCH, 4 * PATCH, 3), 8, np.uint8)
+    pixels = np.full((3 * PATCH, 4 * PATCH, 3), 8, np.uint8)
     pixels[:, 2 * PATCH :] = 64
+    pixels[-40:-8, 8:40] = BRIGHTEST
     return Photo(pixels)
 
 
@@ -72,7 +73,7 @@ def grey_chroma(chain, ratio, protocol) -> np.ndarray:
 
 def halo(chain, ratio, protocol) -> tuple[float, float]:
     """Over- and undershoot within 24 pixels of the edge, as shares of its height."""
-    profile = _enhance(chain, edge_chart(), ratio, protocol)[PATCH // 2 : -PATCH // 2].mean((0, 2))
+    profile = _enhance(chain, edge_chart(), ratio, protocol)[PATCH // 2 : 3 * PATCH // 2].mean((0, 2))
     edge = 2 * PATCH
     dark, bright = np.median(profile[PATCH // 2 : edge - 24]), np.median(profile[edge + 24 : -PATCH // 2])
     height = max(bright - dark, 1.0)

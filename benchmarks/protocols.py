@@ -1,9 +1,9 @@
 """python -m benchmarks.protocols WEIGHTS PAIRS... [--pad 0] [--csv OUT]
 
-Every figure that is printed of enhancers, on the same pictures: PAIRS are folders with low/ and high/. Each row is a way
-to make the picture, with its PSNR (RGB, 8 bits), SSIM (gaussian window) and their 95 % intervals, by 2,000 bootstrap
-samples over the images. `given` takes the ratio from the partner and `mean` the partner's brightness too, so they are not
-blind; `auto`, `5`, `photo` (mask and blend, as evaluate.py), `gamma` and `clahe` are.
+Every figure that is printed of enhancers, on the same pictures: PAIRS are folders with low/ and high/. Each row is a
+way to make the picture, with its PSNR (RGB, 8 bits), SSIM (gaussian window) and their 95 % intervals, by 2,000
+bootstrap samples over the images. `given` takes the ratio from the partner and `mean` the partner's brightness too, so
+they are not blind; `auto`, `5`, `photo` (mask and blend, as evaluate.py), `gamma` and `clahe` are.
 """
 
 import argparse
