@@ -81,7 +81,7 @@ def draw(path: Path, pairs, rows: int = 4) -> None:
         bright = partner.pixels[:256, :256].astype(np.float32) / 255
         made = darkened(bright, float(partner.pixels.max()) / 255, camera, np.random.default_rng(number))
         pictures.append(np.concatenate([bright, photo.stretched()[:256, :256], made], 1))
-    save_images(path, np.concatenate(pictures))
+    save_images(path, np.concatenate(pictures)[::2, ::2])
 
 
 def main():
