@@ -18,6 +18,7 @@ import numpy as np
 import pyvips
 
 import convert
+from benchmarks import parser
 from kindling.api import open_backend
 from kindling.enhancing import allocator, render
 from kindling.images import load_images
@@ -29,13 +30,19 @@ BACKENDS = ("torch", "tf")
 ROUNDS = 7
 
 
-def main(rows: list[str]) -> None:
-    allocator.keep_freed()  # as the command line does for PyTorch; TensorFlow keeps memory by itself
+def main() -> None:
     known = {"memory": peak, "large": large, "pixel": per_pixel, "frameworks": frameworks}
+    arguments = parser(__doc__)
+    arguments.add_argument("rows", nargs="*", metavar="ROW", help=", ".join(known))
+    rows = arguments.parse_args().rows or list(known)
+    unknown = [row for row in rows if row not in known]
+    if unknown:
+        arguments.error(f"there is no row {unknown[0]}; known are {', '.join(known)}")
+    allocator.keep_freed()  # as the command line does for PyTorch; TensorFlow keeps memory by itself
     with tempfile.TemporaryDirectory() as folder:
         weights = Path(folder) / "weights.npz"
         convert.write(weights, seeded())
-        for row in rows or known:
+        for row in rows:
             known[row](Path(folder), weights)
 
 
@@ -109,4 +116,4 @@ def photo(folder: Path, height: int, width: int) -> Path:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -6,11 +6,11 @@ net, only this). Also the mean illumination of the photos in high/, which kindli
 taken there of well-lit photos that are not among those measured.
 """
 
-import sys
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks import parser
 from kindling.api import open_backend
 from kindling.enhancing.ratio import auto_ratio, true_ratio
 from kindling.enhancing.tiles import whole
@@ -20,7 +20,16 @@ from kindling.photos.photo import read_photo
 from kindling.runtimes import default_weights
 
 
-def main(folder: Path, weights: Path) -> None:
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("pairs", type=Path, metavar="PAIRS")
+    arguments.add_argument("weights", type=Path, nargs="?", metavar="WEIGHTS")
+    given = arguments.parse_args()
+    measure(given.pairs, given.weights or default_weights())
+
+
+def measure(folder: Path, weights: Path) -> None:
+    """Prints the table for the pairs in `folder`."""
     backend = open_backend("torch", weights)
     modes = {"5": [], "auto": [], "gt": []}
     level = []
@@ -54,4 +63,4 @@ def scores(image, truth, backend, ratio):
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]) if len(sys.argv) > 2 else default_weights())
+    main()
