@@ -142,6 +142,18 @@ def _room(name):
     return f"{name.removeprefix('python -m ')}.__main__" if name.startswith("python -m ") else name
 
 
+def test_tests_share_from_support_only():
+    """No test imports another test, and benchmarks import no test: what they share lies in tests/support."""
+    for path in [*(ROOT / "tests").rglob("*.py"), *(ROOT / "benchmarks").rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "tests":
+                shared = node.module.startswith("tests.support") or {a.name for a in node.names} <= {"support"}
+                assert shared or "attacks" in path.parts, f"{path.relative_to(ROOT)} imports {node.module}"
+            elif isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names if alias.name.split(".")[0] == "tests"]
+                assert all(name.startswith("tests.support") for name in names), f"{path.relative_to(ROOT)}: {names}"
+
+
 @pytest.mark.parametrize("path", FILES, ids=module_of)
 def test_every_file_says_what_it_holds(path):
     assert ast.get_docstring(ast.parse(path.read_text()))

@@ -12,7 +12,7 @@ from PIL import Image
 
 from kindling.cli import main
 from kindling.photos.photo import read_photo, write_photo
-from tests.photos.test_photos import ICC, exif
+from tests.support.photos import ICC, exif
 
 pytestmark = pytest.mark.torch
 NOISE = np.random.default_rng(0).integers(0, 60, (18, 24, 3), np.uint8)

@@ -10,48 +10,14 @@ import time
 
 import numpy as np
 import pytest
-from PIL import Image
 
 import convert
-from kindling import KindlingError, cli
+from kindling import KindlingError
 from kindling.training import batches, collapse, log, loop
 from kindling.training.plan import RECIPES, Plan
+from tests.support.training import FOLDERS, arguments, run
 from tests.support.training_goldens import BACKENDS, TASKS
 from tests.support.weights import seeded
-
-FOLDERS = {task: RECIPES[task].folder for task in TASKS}
-
-
-@pytest.fixture(scope="module")
-def pairs(tmp_path_factory):
-    """Four pairs of 40x44: blocks of colour, bright, and the same at a fifth of the light."""
-    folder = tmp_path_factory.mktemp("pairs")
-    for number in range(4):
-        random = np.random.default_rng(number)
-        bright = np.kron(random.integers(40, 256, (5, 4, 3)), np.ones((8, 11, 1))).astype(np.uint8)
-        for side, image in (("low", bright // 5), ("high", bright)):
-            (folder / side).mkdir(exist_ok=True)
-            Image.fromarray(image).save(folder / side / f"{number}.png")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def decom(tmp_path_factory):
-    """A DecomNet to look through."""
-    path = tmp_path_factory.mktemp("decom") / "decom.npz"
-    convert.write(path, seeded("DecomNet"))
-    return path
-
-
-def arguments(task, pairs, out, decom, *more):
-    size = ["--batch", "2", "--patch", "24", "--epochs", "3", "--every", "2"]
-    frozen = [] if decom is None or task == "decomposition" else ["--decom", str(decom)]
-    return ["train", task, "--data", str(pairs), "--out", str(out), *size, *frozen, *more]
-
-
-def run(*args):
-    """The exit code of `kindling` with these arguments, in this process."""
-    return cli.main([str(a) for a in args])
 
 
 def plan(**settings):
