@@ -138,14 +138,23 @@ def _head(path):
 
 
 def _named(head: bytes) -> str | None:
-    """The checkpoint that a state file names, its escapes undone."""
+    """The checkpoint that a state file names, as it is written there."""
     lines = head.decode(errors="surrogateescape").replace("\r\n", "\n").replace("\r", "\n")
     found = NAMED.search(lines)
     if not found:
         return None
-    raw = found[2].encode(errors="surrogateescape")
-    plain = ESCAPED.sub(lambda m: bytes([int(m[1], 8) & 255]) if m[1].isdigit() else m[1], raw)
-    return plain.decode(errors="surrogateescape")
+    return found[2]
+
+
+def _unescaped(named: str) -> str:
+    """A string as TensorFlow escapes it in a state file."""
+    raw = ESCAPED.sub(_character, named.encode(errors="surrogateescape"))
+    return raw.decode(errors="surrogateescape")
+
+
+def _character(escape: re.Match[bytes]) -> bytes:
+    code = escape[1]
+    return bytes([int(code, 8) & 255]) if code.isdigit() else {b"n": b"\n", b"r": b"\r", b"t": b"\t"}.get(code, code)
 
 
 def _is_there(prefix: Path) -> bool:
@@ -197,12 +206,14 @@ def _from_state(state: Path) -> Path:
     named = _named(_head(state))
     if named is None:
         raise KindlingError(f'{state}: expected a line model_checkpoint_path: "...", and there is none')
-    # TensorFlow writes it relative to the file, or absolute.
-    places = [state.parent / named, state.parent / re.split(r"[/\\]", named)[-1]]
+    # TensorFlow writes it relative to the file, or absolute; a person may not know that a backslash is to be doubled.
+    plain = _unescaped(named)
+    last = [re.split(r"[/\\]", path)[-1] for path in (plain, named)]
+    places = [state.parent / path for path in (plain, *last)]
     for prefix in places:
         if _is_there(prefix):
             return prefix
-    raise KindlingError(f"{state}: it names {named}, but there is no {places[-1].name}.index beside it")
+    raise KindlingError(f"{state}: it names {plain}, but there is no {last[0]}.index beside it")
 
 
 def _other_nets(prefix: Path) -> str:
