@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-from kind_tf import losses
+from kind_tf import arrays, losses
 from kind_tf.kind import KinD
 from kindling.core.errors import KindlingError
 from kindling.families.vgg import name_of
@@ -130,6 +130,10 @@ class Trainer:
 
     def close(self) -> None:
         """Take leave of other processes; here there are none."""
+
+    def run(self, verb: str, *inputs: np.ndarray, **dials: float | np.ndarray) -> tuple[np.ndarray, ...]:
+        """The net as it is now, on NHWC arrays: what pictures of the training are made with."""
+        return arrays.run(self.kind, verb, *inputs, **dials)
 
     def step(self, batch: tuple[np.ndarray, ...], lr: float) -> dict[str, float]:
         """One step on NHWC arrays, in the order of the step's arguments. Returns the loss terms before it."""

@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 import torch
 
-from kind_torch import losses
+from kind_torch import arrays, losses
 from kind_torch.kind import KinD
 from kindling.core.errors import KindlingError
 from kindling.core.names import to_slim, to_torch
@@ -121,6 +121,10 @@ class Trainer:
         """Take leave of the other processes; one that just ends may be aborted while another still talks to it."""
         self.accelerator.end_training()
 
+    def run(self, verb: str, *inputs: np.ndarray, **dials: float | np.ndarray) -> tuple[np.ndarray, ...]:
+        """The net as it is now, on NHWC arrays: what pictures of the training are made with."""
+        return arrays.run(self.kind, verb, *inputs, **dials)
+
     def step(self, batch: tuple[np.ndarray, ...], lr: float) -> dict[str, float]:
         """One step on NHWC arrays, in the order of the step's arguments. Returns the loss terms before it."""
         for group in self.optimizer.param_groups:
@@ -135,9 +139,9 @@ class Trainer:
         for name, p in self.kind.named_parameters():
             slots = self.optimizer.state.get(p) or {"exp_avg": torch.zeros_like(p), "exp_avg_sq": torch.zeros_like(p)}
             tensors = zip(moments.values(), (p.detach(), slots["exp_avg"], slots["exp_avg_sq"]), strict=True)
-            for arrays, tensor in tensors:
-                arrays[name] = tensor.cpu().numpy().copy()
-        return {kind: to_slim(arrays) for kind, arrays in moments.items()}
+            for moment, tensor in tensors:
+                moment[name] = tensor.cpu().numpy().copy()
+        return {part: to_slim(moment) for part, moment in moments.items()}
 
     def assign(self, state: Mapping[str, Mapping[str, np.ndarray]], steps: int) -> None:
         """Go on from a `state()` that was `steps` steps into its training."""
