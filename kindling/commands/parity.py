@@ -88,13 +88,13 @@ def _announced(cases, status):
 
 
 def _sides(weights, torch_weights):
-    """TensorFlow with the weights, PyTorch with the same carried over by the naming rule (or with its own file)."""
+    """TensorFlow with the weights, PyTorch with the same (or with its own file)."""
     convert = own("convert")
 
     variables = convert.read(weights)
-    ported = convert.to_torch(convert.read(torch_weights) if torch_weights else variables)
+    ported = convert.read(torch_weights) if torch_weights else variables
     nets = convert.nets_in(variables)
-    missing = [net for net in nets if not any(key.startswith(net + ".") for key in ported)]
+    missing = [net for net in nets if not any(name.startswith(net + "/") for name in ported)]
     if missing:
         raise KindlingError(f"{torch_weights}: {', '.join(missing)} is not in it, but in {weights}")
     import_framework("tensorflow", "kindling parity")
@@ -103,7 +103,7 @@ def _sides(weights, torch_weights):
     import kind_torch.arrays
     from kindling.parity.check import Side
 
-    ported = {key: array for key, array in ported.items() if key.split(".")[0] in nets}
+    ported = {name: array for name, array in ported.items() if name.split("/")[0] in nets}
     sides = []
     sources = (("TF", kind_tf, variables, weights), ("torch", kind_torch, ported, torch_weights or weights))
     for name, package, state, source in sources:

@@ -128,7 +128,7 @@ def test_torch_gives_every_layer_of_the_authors_graph(reference):
     kind = kind_torch.load(reference / "checkpoint" / "decom_net_train")
     with np.load(reference / "goldens" / "decom_layers.npz") as golden:
         ours = dict(arrays.layers(kind, "DecomNet", golden["x"]))
-        biases = {name: a for name, a in convert.to_slim(kind.state()).items() if name.endswith("/biases")}
+        biases = {name: a for name, a in kind.state().items() if name.endswith("/biases")}
         order = [str(name) for name in golden["order"]]
         assert [name for name in order if not name.endswith("/Conv2D")] == list(ours)
         for name in order:
@@ -162,10 +162,10 @@ def test_any_weights_are_as_exact_in_torch_as_in_tf(seed):
     variables = seeded("DecomNet", "Illumination_adjust_net", seed=seed)
     variables = {name: 1.5 * array for name, array in variables.items()}  # larger values, larger rounding
     results = {}
-    for package, state in ((kind_tf, variables), (kind_torch, convert.to_torch(variables))):
+    for package in (kind_tf, kind_torch):
         for dtype in ("float32", "float64"):
             kind = package.KinD(["DecomNet", "Illumination_adjust_net"], dtype)
-            kind.assign(state)
+            kind.assign(variables)
             (x,) = random_inputs("DecomNet", (1, 37, 51))
             results[package.__name__, dtype] = package.arrays.run(kind, "decompose", x)
     for exact, tf_, torch_ in zip(
@@ -186,21 +186,21 @@ def reference_goldens(reference):
     for file in sorted(folder.glob("decom_*.npz")):
         if file.stem == "decom_layers":
             continue
-        with np.load(file) as held:
-            x = held["x"] if "x" in held else photos[file.stem.removeprefix("decom_image_")]
-            yield file.stem, "decompose", [x], [held["R"], held["L"]]
+        with np.load(file) as golden:
+            x = golden["x"] if "x" in golden else photos[file.stem.removeprefix("decom_image_")]
+            yield file.stem, "decompose", [x], [golden["R"], golden["L"]]
     for file in sorted(folder.glob("adjust_*.npz")):
-        with np.load(file) as held:
-            if "i" in held:
-                yield file.stem, "adjust", [held["i"], held["ratio"]], [held["out"]]
+        with np.load(file) as golden:
+            if "i" in golden:
+                yield file.stem, "adjust", [golden["i"], golden["ratio"]], [golden["out"]]
             else:
                 photo, ratio = file.stem.removeprefix("adjust_image_").split("_")
                 with np.load(folder / f"decom_image_{photo}.npz") as decomposed:
                     i = decomposed["L"]
-                yield file.stem, "adjust", [i, np.full_like(i, float(ratio))], [held["out"]]
+                yield file.stem, "adjust", [i, np.full_like(i, float(ratio))], [golden["out"]]
     for file in sorted(folder.glob("restoration_*.npz")):
-        with np.load(file) as held:
-            yield file.stem, "restore", [held["r"], held["i"]], [held["out"]]
+        with np.load(file) as golden:
+            yield file.stem, "restore", [golden["r"], golden["i"]], [golden["out"]]
 
 
 def reference_inputs(reference, net):
