@@ -290,7 +290,12 @@ def test_ctrl_c(seeded_npz, tmp_path):
     large = photo(tmp_path / "in" / "00.png", size=(600, 400))
     for k in range(1, 40):
         os.link(large, tmp_path / "in" / f"{k:02}.png")
-    command = [sys.executable, "-m", "kindling.cli", "enhance", "in", "-o", "out", "--weights", str(seeded_npz)]
+    # A job in the background is started with SIGINT ignored, and hands that on to its children: this test, and ours.
+    program = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from kindling.cli import main; sys.exit(main(sys.argv[1:]))"
+    )
+    command = [sys.executable, "-c", program, "enhance", "in", "-o", "out", "--weights", str(seeded_npz)]
     environment = {**os.environ, "PYTHONPATH": os.getcwd()}
     running = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, env=environment)
     while not (tmp_path / "out" / "00_kindle.png").exists():
