@@ -12,7 +12,7 @@ from torch import nn
 from kind_torch import fusion, model
 from kindling.core.checks import check_dtype, check_input, check_nets, check_same_size, check_state
 from kindling.core.errors import MissingNetError
-from kindling.families.reach import windows
+from kindling.families.kind.nets import RESTORATION
 
 __all__ = ["KinD"]
 
@@ -69,7 +69,7 @@ class KinD(nn.Module):
         check_same_size("r", r.shape, "i", i.shape, "NCHW")
         if core is None:
             return net(r, i)
-        cuts, inside = windows(core, r.shape[-2:])
+        cuts, inside = RESTORATION.reach.windows(core, r.shape[-2:])
         return net(r, i, cuts)[..., *inside]
 
     def adjust(self, i, ratio):
