@@ -1,7 +1,8 @@
 """python -m benchmarks.split SHARED OUT        OUT/<set>/train/{low,high} and OUT/<set>/val/{low,high}
 
-Which pairs choose weights and train none: a list of names, and folders of links made by it. SHARED is the folder that holds lol/our485 and pairs/{night,stacks,train}. benchmarks/validation.csv names the pairs
-that are kept apart; of LOL whole scenes, since a scene is there at up to six exposures. `--choose` wrote that list.
+Which pairs choose weights and train none: a list of names, and folders of links made by it. SHARED is the folder that
+holds lol/our485 and pairs/{night,stacks,train}. benchmarks/validation.csv names the pairs that are kept apart; of LOL
+whole scenes, since a scene is there at up to six exposures. `--choose` wrote that list.
 """
 
 import csv

@@ -207,6 +207,7 @@ def test_no_framework_is_imported_that_is_not_needed(statement, frameworks, seed
     assert set(run.stdout.split()) == frameworks
 
 
+@pytest.mark.slow
 @pytest.mark.tf
 @pytest.mark.torch
 def test_importing_and_loading_change_no_global_state(seeded_npz):
