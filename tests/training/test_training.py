@@ -16,7 +16,7 @@ from kindling import KindlingError
 from kindling.training import batches, collapse, log, loop
 from kindling.training.plan import RECIPES, Plan
 from tests.support.training import FOLDERS, arguments, run
-from tests.support.training_goldens import BACKENDS, TASKS
+from tests.support.training_goldens import BACKENDS, EACH_TASK, TASKS
 from tests.support.weights import seeded
 
 
@@ -27,7 +27,7 @@ def plan(**settings):
     )
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", EACH_TASK)
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_training_that_was_stopped_ends_with_the_weights_of_one_that_was_not(backend, task, pairs, decom, tmp_path):
     more = ["--backend", backend] + (["--shot", "0.004", "--read", "0.03"] if task == "restoration" else [])
@@ -42,6 +42,7 @@ def test_a_training_that_was_stopped_ends_with_the_weights_of_one_that_was_not(b
     assert logs[0] == logs[1]
 
 
+@pytest.mark.slow
 @pytest.mark.torch
 def test_a_killed_training_goes_on_to_the_same_weights(pairs, decom, tmp_path):
     """SIGKILL, at whatever point it hits, with a checkpoint after every step."""
@@ -84,7 +85,7 @@ def test_ctrl_c_ends_the_step_and_saves(pairs, decom, tmp_path, monkeypatch):
 
 @pytest.mark.torch
 @pytest.mark.tf
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", EACH_TASK)
 def test_both_frameworks_train_alike(task, pairs, decom, tmp_path):
     """The same batches and the same first weights: after six steps they differ by rounding."""
     for backend in ("tf", "torch"):
@@ -105,6 +106,7 @@ def test_a_training_begun_on_one_framework_goes_on_with_the_other(pairs, decom, 
         np.testing.assert_allclose(a[name], b[name], atol=2e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.torch
 def test_the_three_trainings_make_one_model(pairs, tmp_path):
     for task in TASKS:

@@ -11,7 +11,7 @@ from kindling.losses import expression
 from kindling.training import loop
 from kindling.training.plan import RECIPES
 from tests.support.training import FOLDERS, arguments, run
-from tests.support.training_goldens import BACKENDS, TASKS, feed, relative, seeded_golden
+from tests.support.training_goldens import BACKENDS, EACH_TASK, feed, relative, seeded_golden
 from tests.support.training_goldens import run as run_steps
 
 ORIGINAL = {
@@ -28,7 +28,7 @@ MIXED = {
 }
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", EACH_TASK)
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_the_originals_sum_written_out_is_the_original(backend, task):
     """Terms, gradients and weights after two steps, bit for bit."""
@@ -46,7 +46,7 @@ def test_the_originals_sum_written_out_is_the_original(backend, task):
 
 @pytest.mark.tf
 @pytest.mark.torch
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", EACH_TASK)
 def test_frameworks_agree_on_a_sum(task):
     """float64: every term and the gradient of every variable."""
     weights, golden = seeded_golden(task)
@@ -61,7 +61,7 @@ def test_frameworks_agree_on_a_sum(task):
     assert {name: error for name, error in wrong.items() if error > 1e-9} == {}
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", EACH_TASK)
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_training_with_a_sum_of_its_own_is_stopped_and_goes_on(backend, task, pairs, decom, tmp_path):
     more = ["--backend", backend, "--loss", MIXED[task]]
@@ -152,6 +152,7 @@ def vgg(tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.tf
 @pytest.mark.torch
 def test_the_perceptual_loss_trains_alike_on_both(vgg, pairs, decom, tmp_path):
