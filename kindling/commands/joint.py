@@ -68,6 +68,9 @@ WEIGHT = click.FloatRange(0)
 )
 @click.option("--decay", type=WEIGHT, default=0.0, show_default=True, help="AdamW's weight decay.")
 @click.option(
+    "--clip", type=click.FloatRange(0, min_open=True), default=3.0, show_default=True, help="The longest gradient."
+)
+@click.option(
     "--average",
     type=click.FloatRange(0, 1, max_open=True),
     default=0.999,
@@ -123,7 +126,7 @@ def command(folders, out, init, kept, backend, resume, minutes, every, validate,
     prints = [data.fingerprint(some) for some in pairs]
     plan = joint.JointPlan(
         mix, "".join([*prints, fingerprint]), steps, settings["lr"], warm, cool, backend, settings["precision"],
-        settings["loss"], held, settings["decay"], settings["average"], phi,
+        settings["loss"], held, settings["decay"], settings["average"], phi, settings["clip"],
     )  # fmt: skip
     trainer = _trainer(backend, objective, plan, device, features)
     run = importlib.import_module(f"kind_{backend}.arrays").run
@@ -278,7 +281,7 @@ def _trainer(backend, objective, plan, device, features):
         from kind_torch.joint import JointTrainer
 
         allocator.keep_freed()
-    return JointTrainer(objective, plan.precision, device, plan.decay, plan.average, features, plan.held)
+    return JointTrainer(objective, plan.precision, device, plan.decay, plan.average, features, plan.held, plan.clip)
 
 
 def _export(out, weights, plan, step):
