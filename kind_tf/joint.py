@@ -42,7 +42,9 @@ def joint_step(nets, optimizer, low, high, target, factor, objective, held, feat
             "restore": losses.l1(restored, tf.stop_gradient(R_high) ** 1.2),
         }
         total = terms.pop("total") + sum(getattr(held, name) * term for name, term in own.items())
-    gradients, _ = tf.clip_by_global_norm(tape.gradient(total, optimizer.params), clip)
+    gradients = tape.gradient(total, optimizer.params)
+    if clip < inf:  # by infinity it would multiply 0
+        gradients, _ = tf.clip_by_global_norm(gradients, clip)
     optimizer.step(gradients)
     return terms | own | {"total": total}
 
