@@ -5,6 +5,7 @@ python -m tests.test_house        prints the floors, every arrow that runs up, a
 
 import ast
 import importlib.util
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -128,6 +129,31 @@ def test_no_file_inside_depends_on_who_wins_the_name_convert():
             assert not any(name.split(".")[0] == "convert" for name in names), path
 
 
+def test_tests_share_from_support_only():
+    """No test imports another test, and benchmarks import no test: what they share lies in tests/support."""
+    for path in [*(ROOT / "tests").rglob("*.py"), *(ROOT / "benchmarks").rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "tests":
+                shared = node.module.startswith("tests.support") or {a.name for a in node.names} <= {"support"}
+                assert shared or "attacks" in path.parts, f"{path.relative_to(ROOT)} imports {node.module}"
+            elif isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names if alias.name.split(".")[0] == "tests"]
+                assert all(name.startswith("tests.support") for name in names), f"{path.relative_to(ROOT)}: {names}"
+
+
+def test_the_docs_tell_the_floors():
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = re.findall(r"^\| (-?\d+) \| (.*?) \|", text, re.MULTILINE)
+    told = [{_room(name) for name in re.findall(r"`(.*?)`", rooms)} for _, rooms in table]
+    known = [{room for room in rooms if room in MODULES} for rooms in FLOORS]
+    assert told[::-1] == known
+
+
+def _room(name):
+    """`python -m kindling` is the file kindling/__main__.py."""
+    return f"{name.removeprefix('python -m ')}.__main__" if name.startswith("python -m ") else name
+
+
 @pytest.mark.parametrize("path", FILES, ids=module_of)
 def test_every_file_says_what_it_holds(path):
     assert ast.get_docstring(ast.parse(path.read_text()))
@@ -181,6 +207,7 @@ def test_no_framework_is_imported_that_is_not_needed(statement, frameworks, seed
     assert set(run.stdout.split()) == frameworks
 
 
+@pytest.mark.slow
 @pytest.mark.tf
 @pytest.mark.torch
 def test_importing_and_loading_change_no_global_state(seeded_npz):
