@@ -15,10 +15,11 @@ from PIL import Image, ImageCms
 from kindling import KindlingError
 from kindling.photos import vips
 from kindling.photos.carried import iptc_in, iptc_resource
+from kindling.photos.colours import without_metadata
 from kindling.photos.directories import Tiff, Value, packed
 from kindling.photos.exif import orientation, renewed_exif, renewed_xmp
 from kindling.photos.kinds import WRITING
-from kindling.photos.photo import Photo, lost_in, read_photo, without_metadata, write_photo
+from kindling.photos.photo import Photo, lost_in, read_photo, write_photo
 from tests.support.photo_files import IPTC, SRGB, XMP, dng, exif, jpeg, noise, png
 
 KINDS = [suffix.removeprefix(".") for suffix in WRITING]

@@ -13,7 +13,7 @@ from kindling import KindlingError
 from kindling.core.files import move_into_place, printable, reason, staging
 from kindling.images import save_images
 from kindling.photos.kinds import KINDS, WRITING, written_as
-from kindling.photos.photo import Photo, check_targets, read_photo, write_photo
+from kindling.photos.photo import Photo, check_targets, encode_photo, read_photo, write_photo
 from tests.support.photo_files import noise
 
 ROOT = Path(__file__).parents[2]
@@ -183,3 +183,22 @@ def test_reasons(number, words):
 
     code = getattr(errno, number)
     assert words in reason(OSError(code, os.strerror(code)))
+
+
+@pytest.mark.parametrize("bands", [1, 2])
+@pytest.mark.parametrize("kind", [".png", ".tiff"])
+def test_a_photo_of_one_channel_gives_pictures_of_one(tmp_path, kind, bands):
+    """If they are grey; one in colours, such as a part, is written in colours."""
+    Image.fromarray(noise(bands=2)).convert("LA" if bands == 2 else "L").save(tmp_path / "grey.png")
+    photo = read_photo(tmp_path / "grey.png")
+    grey = np.repeat(noise(bands=1), 3, axis=2)
+    write_photo(tmp_path / f"x{kind}", grey, like=photo)
+    assert Image.open(tmp_path / f"x{kind}").mode == ("LA" if bands == 2 else "L")
+    np.testing.assert_array_equal(read_photo(tmp_path / f"x{kind}").pixels, grey)
+    write_photo(tmp_path / f"y{kind}", noise(), like=photo)
+    np.testing.assert_array_equal(read_photo(tmp_path / f"y{kind}").pixels, noise())
+
+
+def test_encoded_without_a_file(tmp_path):
+    write_photo(tmp_path / "x.png", noise())
+    assert encode_photo(".png", noise()) == (tmp_path / "x.png").read_bytes()
