@@ -69,12 +69,9 @@ class JointTrainer(Trainer):
         held=None,
         clip=inf,
     ):
-        if (precision, device) != ("float32", "auto"):
-            raise KindlingError(
-                f"--backend tf trains in float32 on TensorFlow's own device, not in {precision} on {device}; "
-                "--backend torch does"
-            )
-        self.kind, self.averaged = KinD(), KinD()
+        if precision != "float32":
+            raise KindlingError(f"--runtime tf trains in float32, not in {precision}; --runtime torch does")
+        self.kind, self.averaged = (KinD(device=arrays.choose_device(device)) for _ in range(2))
         self.optimizer = make_optimizer(self.kind.by_name.values(), 1e-4)
         self.average, self.decay, self.done, held = average, decay, 0, held or Held()
         features = self._features(objective.perceptual, features)

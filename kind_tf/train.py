@@ -112,12 +112,9 @@ class Trainer:
     def __init__(
         self, net: str, precision: str = "float32", device: str = "auto", objective=None, features=None, **options
     ):
-        if (precision, device) != ("float32", "auto"):
-            raise KindlingError(
-                f"--backend tf trains in float32 on TensorFlow's own device, not in {precision} on {device}; "
-                "--backend torch does"
-            )
-        self.kind = KinD([net])
+        if precision != "float32":
+            raise KindlingError(f"--runtime tf trains in float32, not in {precision}; --runtime torch does")
+        self.kind = KinD([net], device=arrays.choose_device(device))
         self.optimizer = make_optimizer(self.kind.by_name.values(), 1e-4)
         function = getattr(self.kind, net)
         if objective:

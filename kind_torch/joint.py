@@ -13,9 +13,8 @@ import torch
 
 from kind_torch import arrays, losses
 from kind_torch.kind import KinD
-from kind_torch.train import Trainer, cells, make_optimizer
+from kind_torch.train import Trainer, _accelerator, cells, make_optimizer
 from kindling.core.errors import KindlingError
-from kindling.core.optional import import_framework
 from kindling.training.joint import EPSILON, Held, kept_share
 
 __all__ = ["JointTrainer", "joint_step"]
@@ -71,9 +70,7 @@ class JointTrainer(Trainer):
         held=None,
         clip=inf,
     ):
-        accelerate = import_framework("accelerate", "training with PyTorch")
-        mixed = {"float32": "no", "bfloat16": "bf16"}[precision]
-        self.accelerator = accelerate.Accelerator(mixed_precision=mixed, cpu=device == "cpu")
+        self.accelerator = _accelerator(precision, device)
         if self.accelerator.num_processes > 1:
             raise KindlingError("joint trains in one process; the original's three trainings run on several")
         self.kind, self.averaged = (

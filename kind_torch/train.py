@@ -8,6 +8,7 @@ were before it. What is fed to it, in what order and for how long is kindling/tr
 import math
 from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -82,6 +83,19 @@ STEPS = {
 }
 
 
+def _accelerator(precision: str, device: str) -> Any:
+    """accelerate.Accelerator in "float32" or "bfloat16", on "auto", which takes a GPU, "cpu", "cuda", "cuda:1", "mps".
+
+    Raises KindlingError if accelerate is not installed or PyTorch sees no such device.
+    """
+    accelerate = import_framework("accelerate", "training with PyTorch")
+    place = arrays.choose_device(device)
+    if place.type == "cuda" and place.index is not None:
+        torch.cuda.set_device(place)  # Accelerator takes the current one
+    mixed = {"float32": "no", "bfloat16": "bf16"}[precision]
+    return accelerate.Accelerator(mixed_precision=mixed, cpu=place.type == "cpu")
+
+
 class Trainer:
     """One net in training, between plain arrays: what kindling/training/loop.py drives, in either framework.
 
@@ -95,9 +109,7 @@ class Trainer:
     def __init__(
         self, net: str, precision: str = "float32", device: str = "auto", objective=None, features=None, **options
     ):
-        accelerate = import_framework("accelerate", "training with PyTorch")
-        mixed = {"float32": "no", "bfloat16": "bf16"}[precision]
-        self.accelerator = accelerate.Accelerator(mixed_precision=mixed, cpu=device == "cpu")
+        self.accelerator = _accelerator(precision, device)
         self.kind = KinD([net]).to(self.accelerator.device, memory_format=torch.channels_last)
         optimizer = make_optimizer(self.kind.parameters(), 1e-4)
         prepared, self.optimizer = self.accelerator.prepare(getattr(self.kind, net), optimizer)

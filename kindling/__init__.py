@@ -12,7 +12,7 @@ from kindling.core.errors import KindlingError, MissingNetError
 from kindling.version import __version__
 
 if TYPE_CHECKING:  # what editors and type checkers see; the rest of the world gets it by __getattr__
-    from kindling.api import enhance, inspect, open_model, parity, prepare
+    from kindling.api import enhance, inspect, open_model, parity, prepare, train
 
 __all__ = [
     "KindlingError",
@@ -23,6 +23,7 @@ __all__ = [
     "open_model",
     "parity",
     "prepare",
+    "train",
 ]
 
 

@@ -12,7 +12,7 @@ report = kindling.parity()                                        # TensorFlow a
 import io
 import os
 from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,14 +28,16 @@ from kindling.enhancing.render import Prepared, Tile, choose_grid
 from kindling.images import stretch
 from kindling.parity.check import SIZES, Case, Report, Side, compare, random_cases
 from kindling.photos.photo import Photo, read_photo
-from kindling.runtimes import default_weights, find_runtime, open_arrays, open_model
+from kindling.runtimes import default_weights, find_runtime, open_arrays, open_model, trainer
+from kindling.training.run import Done, Doors
+from kindling.training.run import train as run_training
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
     Picture = str | os.PathLike[str] | bytes | Array | Image
 
-__all__ = ["enhance", "inspect", "open_model", "parity", "prepare"]
+__all__ = ["enhance", "inspect", "open_model", "parity", "prepare", "train"]
 
 LARGEST = 512  # a side of a photo in parity; float64 through the restoration net takes 10 kB a pixel, so 2.6 GB
 ROUNDING = 1e-5  # how far beyond [0, 1] a float may be and still be meant as one of its ends
@@ -126,6 +128,38 @@ def parity(
             yield case
 
     return compare(*sides, announced(), tolerance)
+
+
+def train(
+    task: str,
+    data: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    runtime: str = "torch",
+    decom: str | os.PathLike[str] | None = None,
+    start: str | os.PathLike[str] | None = None,
+    features: str | os.PathLike[str] | None = None,
+    **options: Any,
+) -> Done:
+    """Train one net from pairs of photos, with the original's recipe unless told otherwise.
+
+    task: "decomposition", then "adjustment" and "restoration". options: the settings, callbacks and switches of `train`
+    in kindling/training/run.py, which this is with the doors opened. Returns how far it came; after Ctrl-C,
+    resume=True goes on from there.
+    """
+    convert = own("convert")
+    doors = Doors(
+        runtime=runtime,
+        trainer=partial(trainer, runtime),
+        open_model=lambda path: open_model(path, runtime),
+        read=convert.read,
+        read_vgg=convert.read_vgg,
+        write=partial(convert.write, force=True),
+        fingerprint=convert.fingerprint,
+    )
+    files = {"decom": decom, "start": start, "features": features}
+    paths = {name: Path(path) for name, path in files.items() if path is not None}
+    return run_training(task, Path(data), Path(out), doors, **paths, **options)
 
 
 def parity_sides(

@@ -18,7 +18,15 @@ from kindling.runtimes import RUNTIMES, open_model
 USEFUL = 5.0  # the largest ratio the original speaks of
 
 
-@click.command()
+EXAMPLES = """\b
+Examples:
+  kindling enhance night.jpg -o brighter/
+  kindling enhance photos/ -o brighter/ --recursive --ratio auto --ext auto
+  kindling enhance night.jpg -o series/ --ratio 1 --ratio 3 --ratio 5 --compare
+"""
+
+
+@click.command(epilog=EXAMPLES)
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=click.Path(path_type=Path))
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Write the pictures to this folder.")
 @click.option("-r", "--recursive", is_flag=True, help="Take photos in sub-folders too, into the same ones in OUT.")
@@ -57,11 +65,6 @@ def enhance(
     """Brighten photos (files, folders, or patterns such as '*.jpg') into OUT/<name>_kindle.png.
 
     A photo that cannot be read is reported and the rest goes on; the exit code is then 2.
-
-    \b
-    kindling enhance night.jpg -o brighter/
-    kindling enhance photos/ -o brighter/ --recursive --ratio auto --ext auto
-    kindling enhance night.jpg -o series/ --ratio 1 --ratio 3 --ratio 5 --compare
     """
     if out.exists() and not out.is_dir():
         raise KindlingError(f"{out}: is a file, and -o wants a folder")
