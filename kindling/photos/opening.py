@@ -200,7 +200,7 @@ def _avif(path):
 
     def decode():
         with open(path, "rb") as file:
-            return vips.read(lambda: _vips("heifload_source", file), _plain)
+            return vips.read(lambda: _vips("heifload_source", file), _plain, "bad seek")  # looks beyond the end
 
     return Opened(width=width, height=height, decode=decode, carried=opened.carried)
 

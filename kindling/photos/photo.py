@@ -4,7 +4,6 @@ How each kind of file is opened is in opening.py, how it is put together in embe
 libvips reads and writes, and compares the readers.
 """
 
-import os
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -146,8 +145,9 @@ def read_photo(path: Path, megapixels: float = MEGAPIXELS) -> Photo:
     except KindlingError as error:
         raise error if str(path) in str(error) else KindlingError(f"{path}: {error}") from error
     except UNSOUND as error:
-        reason = " ".join(str(error).split()) or "its structure is broken"
-        raise KindlingError(f"{path}: damaged or not readable as a photo: {reason}") from error
+        said = vips.said(error) if isinstance(error, vips.Error) else " ".join(str(error).split())
+        why = said or "its structure is broken"
+        raise KindlingError(f"{path}: damaged or not readable as a photo: {why[:200]}") from error
     finally:
         if opened is not None:
             opened.close()
@@ -167,8 +167,10 @@ def _upright(pixels, orientation):
 def count_pixels(path: Path) -> int:
     """Pixels by the file's header, 0 where that cannot be read: for a progress bar, before anything is decoded."""
     try:
+        if not path.is_file():  # a pipe would be waited for
+            return 0
         with open(path, "rb") as file:
-            if not os.path.isfile(path) or kind_of(file.read(64), path.suffix) == "raw":
+            if kind_of(file.read(64), path.suffix) == "raw":
                 return 0  # rawpy takes a moment to say; the bar moves on by photos
         opened = open_photo(path)
         opened.close()
