@@ -30,7 +30,7 @@ NOISE = 4e-7  # of the largest value: some float32 steps
 PROPORTIONAL = 1e-5  # what may be left, of the largest value, once a factor or an offset is taken off
 FEW = 1e-3  # share of values that may differ for the rest to count as equal
 ALIKE = 0.9  # cosine from which two arrays are the same thing, changed
-SAMPLE = 97  # values that are looked at before all of them are
+ENOUGH = 20_000  # values by which a resemblance is seen
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +60,8 @@ def likeness(first: Array, second: Array) -> Likeness | None:
     return (
         _stored(first, second, a, b)
         or _zero(a, b)
-        or _moved(a, b)
         or _rounded(a, b)
+        or _moved(a, b)
         or _few(a, b)
         or _proportional(a, b)
         or _resembling(a, b)
@@ -120,29 +120,31 @@ def _zero(a: Array, b: Array) -> Likeness | None:
     return None
 
 
-def _moved(a: Array, b: Array) -> Likeness | None:
-    for kind, words, move in _moves(a):
-        if _equal(move(a), b):
-            return Likeness(kind=kind, words=words, exact=True)
-    for axis in range(max(0, a.ndim - 2), a.ndim):
-        if words := _reordered(a, b, axis):
-            return Likeness(kind="reordered", words=words, exact=True)
-    return None
-
-
 def _rounded(a: Array, b: Array) -> Likeness | None:
     for name, dtype in ROUNDINGS.items():
-        for kind, words, move in [("rounded", "", np.asarray), *_moves(a)]:
-            if _equal(_as(dtype, move(a)), b):
-                both = f"{words}, and rounded to {name}" if words else f"rounded to {name}"
-                return Likeness(kind=kind, words=both, exact=True)
-        if _equal(_as(dtype, b), a):
+        if _equal(a, b, dtype):
+            return Likeness(kind="rounded", words=f"rounded to {name}", exact=True)
+        if _equal(b, a, dtype):
             return Likeness(kind="rounded", words=f"not rounded, where the first is rounded to {name}", exact=True)
     cut = (a.astype(np.float32).view(np.uint32) & 0xFFFF0000).view(np.float32)
     if _equal(cut, b):
         return Likeness(kind="rounded", words="cut off to bfloat16, not rounded", exact=True)
-    if a.dtype != b.dtype and _equal(a.astype(np.float32), b.astype(np.float32)):
+    if a.dtype != b.dtype and _equal(a, b.astype(a.dtype), np.float32):
         return Likeness(kind="rounded", words="rounded to float32", exact=True)
+    return None
+
+
+def _moved(a: Array, b: Array) -> Likeness | None:
+    for kind, words, move in _moves(a):
+        moved = move(a)
+        if _equal(moved, b):
+            return Likeness(kind=kind, words=words, exact=True)
+        for name, dtype in ROUNDINGS.items():
+            if _equal(moved, b, dtype):
+                return Likeness(kind=kind, words=f"{words}, and rounded to {name}", exact=True)
+    for axis in range(max(0, a.ndim - 2), a.ndim):
+        if words := _reordered(a, b, axis):
+            return Likeness(kind="reordered", words=words, exact=True)
     return None
 
 
@@ -162,12 +164,22 @@ def _few(a: Array, b: Array) -> Likeness | None:
     return Likeness(kind="few", words=f"other in {changed.size} of {a.size:,} values{bits}", exact=True)
 
 
-def _equal(a: Array, b: Array) -> bool:
-    """Whether all values are equal; most that are not are told by some of them."""
+def _equal(a: Array, b: Array, dtype: Any = None) -> bool:
+    """Whether all values are equal, those of `a` rounded to `dtype`; most that are not are told by some of them."""
     if a.shape != b.shape:
         return False
-    some = np.linspace(0, a.size - 1, min(a.size, SAMPLE)).astype(int)
-    return bool(np.array_equal(a.flat[some], b.flat[some])) and np.array_equal(a, b)
+    some = _some(a)
+    x, y = a.flat[some], b.flat[some]
+    if dtype is None:
+        return bool(np.array_equal(x, y)) and np.array_equal(a, b)
+    return bool(np.array_equal(_as(dtype, x), y)) and np.array_equal(_as(dtype, a), b)
+
+
+def _some(a: Array, most: int = 97) -> Array:
+    """Places all over an array, in no step that a shape could have."""
+    if a.size <= most:
+        return np.arange(a.size)
+    return np.random.default_rng(0).integers(0, a.size, most)
 
 
 # --- what may have happened to a kernel ---------------------------------------------------------------------------
@@ -233,12 +245,11 @@ def _reordered(a: Array, b: Array, axis: int) -> str:
     others = tuple(k for k in range(a.ndim) if k != axis)
     if a.shape[axis] < 3:
         return ""
-    sums = [np.sort(np.abs(array).astype(np.float64).sum(axis=others, keepdims=False)) for array in (a, b)]
-    if not np.allclose(*sums, rtol=1e-6, atol=0):
+    sums = [np.abs(array).sum(axis=others, dtype=np.float64) for array in (a, b)]
+    if not np.allclose(*map(np.sort, sums), rtol=1e-6, atol=0):
         return ""
-    places = [np.argsort(np.abs(array).astype(np.float64).sum(axis=others)) for array in (a, b)]
     order = np.empty(a.shape[axis], int)
-    order[places[1]] = places[0]
+    order[np.argsort(sums[1])] = np.argsort(sums[0])
     if not np.array_equal(a.take(order, axis), b):
         return ""
     named = {a.ndim - 1: "outputs", a.ndim - 2: "inputs"}[axis] if a.ndim == 4 else "channels"
@@ -250,11 +261,19 @@ def _reordered(a: Array, b: Array, axis: int) -> str:
 
 
 def _proportional(a: Array, b: Array) -> Likeness | None:
+    largest = float(np.abs(b).max(initial=0.0))
+    some = _some(a, ENOUGH)
+    if _factor(a.flat[some], b.flat[some], largest):
+        return _factor(a, b, largest) or _by_output(a, b, largest)
+    return _by_output(a, b, largest)
+
+
+def _factor(a: Array, b: Array, largest: float) -> Likeness | None:
+    """A factor or an offset that is one for all values; largest: of all of `b`."""
     x, y = a.astype(np.float64), b.astype(np.float64)
-    largest = float(np.abs(y).max(initial=0.0))
     if float(np.abs(y - x).max(initial=0.0)) <= NOISE * largest:
         return Likeness(kind="noise", words="the same but for rounding in float32", exact=False)
-    if a.size == 1:
+    if a.size < 2 or not x.any():
         return None  # any number is a multiple of any other
     factor = float((x * y).sum() / (x * x).sum())
     if float(np.abs(y - factor * x).max()) <= PROPORTIONAL * largest:
@@ -263,19 +282,30 @@ def _proportional(a: Array, b: Array) -> Likeness | None:
     offset = float((y - x).mean())
     if float(np.abs(y - x - offset).max()) <= PROPORTIONAL * largest:
         return Likeness(kind="shifted", words=f"shifted by {offset:.6g}", exact=False)
-    if a.ndim == 4 and a.shape[3] > 1 and a[..., 0].size > 1:
-        factors = (x * y).sum((0, 1, 2)) / np.maximum((x * x).sum((0, 1, 2)), np.finfo(float).tiny)
-        if float(np.abs(y - factors * x).max()) <= PROPORTIONAL * largest:
-            words = f"multiplied output by output, by {factors.min():.3g} to {factors.max():.3g} (a folded norm?)"
-            return Likeness(kind="scaled", words=words, exact=False)
     return None
+
+
+def _by_output(a: Array, b: Array, largest: float) -> Likeness | None:
+    """A factor for each output of a kernel."""
+    if a.ndim != 4 or a.shape[3] < 2 or a[..., 0].size < 2:
+        return None
+    few = max(2, 200 // (a.shape[0] * a.shape[1]))  # inputs by which most kernels are told that are no such thing
+    for x, y in ((a[:, :, :few], b[:, :, :few]), (a, b)):
+        x, y = x.astype(np.float64), y.astype(np.float64)
+        factors = (x * y).sum((0, 1, 2)) / np.maximum((x * x).sum((0, 1, 2)), np.finfo(float).tiny)
+        if float(np.abs(y - factors * x).max()) > PROPORTIONAL * largest:
+            return None
+    words = f"multiplied output by output, by {factors.min():.3g} to {factors.max():.3g} (a folded norm?)"
+    return Likeness(kind="scaled", words=words, exact=False)
 
 
 def _resembling(a: Array, b: Array) -> Likeness:
     apart = relative(a, b)
     if apart < 0.5 or (a.size > 1 and cosine(a, b) >= ALIKE):
         return Likeness(kind="fine-tuned", words=f"changed by {apart:.2g} of its size", exact=False)
-    best = max(((cosine(move(a), b), kind, words) for kind, words, move in _moves(a)), default=(0.0, None, ""))
-    if a.size > 8 and best[0] >= ALIKE and best[1]:
-        return Likeness(kind=best[1], words=f"{best[2]}, and changed besides", exact=False)
+    some = _some(a, ENOUGH)
+    near = [(cosine(move(a).flat[some], b.flat[some]), kind, words) for kind, words, move in _moves(a)]
+    best, kind, words = max(near, key=lambda one: one[0], default=(0.0, "unrelated", ""))
+    if a.size > 8 and best >= ALIKE:
+        return Likeness(kind=kind, words=f"{words}, and changed besides", exact=False)
     return Likeness(kind="unrelated", words="unrelated", exact=False)
