@@ -17,7 +17,8 @@ from typing import Literal
 import numpy as np
 
 from kindling.parity.distance import distance, mean_distance
-from kindling.parity.likeness import Array, Kind, Likeness, likeness, relative
+from kindling.parity.likeness import Likeness, likeness, relative
+from kindling.parity.moves import Array, Kind
 
 State = Literal["equal", "other values", "other shape", "only in the first", "only in the second"]
 FindingKind = Kind | Literal["missing", "extra", "exchanged", "another net"]

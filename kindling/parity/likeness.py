@@ -6,26 +6,19 @@ in TF's axis order (kh, kw, in, out).
 """
 
 import itertools
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import ml_dtypes
 import numpy as np
 
-Kind = Literal[
-    "shape", "not finite", "zero", "flipped", "transposed", "reordered", "rounded", "stored", "few", "scaled",
-    "shifted", "noise", "fine-tuned", "unrelated",
-]  # fmt: skip
-Array = np.ndarray[Any, np.dtype[Any]]
-Move = tuple[Kind, str, Callable[[Array], Array]]
+from kindling.core.names import TO_SLIM, TO_TORCH
+from kindling.parity.moves import Array, Kind, moves
 
 ROUNDINGS = {
     "float16": np.float16, "bfloat16": ml_dtypes.bfloat16,
     "float8_e4m3fn": ml_dtypes.float8_e4m3fn, "float8_e5m2": ml_dtypes.float8_e5m2,
 }  # fmt: skip
-TORCH = (3, 2, 0, 1)  # the axes of a kernel as PyTorch has them
-TF = (2, 3, 1, 0)
 NOISE = 4e-7  # of the largest value: some float32 steps
 PROPORTIONAL = 1e-5  # what may be left, of the largest value, once a factor or an offset is taken off
 FEW = 1e-3  # share of values that may differ for the rest to count as equal
@@ -101,7 +94,7 @@ def _shapes(a: Array, b: Array) -> Likeness:
 
 
 def _whose(axes):
-    return {TORCH: ", which is PyTorch's", TF: ", as if it had been PyTorch's"}.get(axes, "")
+    return {TO_TORCH: ", which is PyTorch's", TO_SLIM: ", as if it had been PyTorch's"}.get(axes, "")
 
 
 def _stored(first: Array, second: Array, a: Array, b: Array) -> Likeness | None:
@@ -135,7 +128,7 @@ def _rounded(a: Array, b: Array) -> Likeness | None:
 
 
 def _moved(a: Array, b: Array) -> Likeness | None:
-    for kind, words, move in _moves(a):
+    for kind, words, move in moves(a):
         moved = move(a)
         if _equal(moved, b):
             return Likeness(kind=kind, words=words, exact=True)
@@ -146,6 +139,23 @@ def _moved(a: Array, b: Array) -> Likeness | None:
         if words := _reordered(a, b, axis):
             return Likeness(kind="reordered", words=words, exact=True)
     return None
+
+
+def _reordered(a: Array, b: Array, axis: int) -> str:
+    """Channels in some other order, found by what each sums up to; empty if they are not."""
+    others = tuple(k for k in range(a.ndim) if k != axis)
+    if a.shape[axis] < 3:
+        return ""
+    sums = [np.abs(array).sum(axis=others, dtype=np.float64) for array in (a, b)]
+    if not np.allclose(*map(np.sort, sums), rtol=1e-6, atol=0):
+        return ""
+    order = np.empty(a.shape[axis], int)
+    order[np.argsort(sums[1])] = np.argsort(sums[0])
+    if not np.array_equal(a.take(order, axis), b):
+        return ""
+    named = {a.ndim - 1: "outputs", a.ndim - 2: "inputs"}[axis] if a.ndim == 4 else "channels"
+    shown = f": {', '.join(map(str, order))}" if order.size <= 8 else ""
+    return f"its {named} in another order{shown}"
 
 
 def _as(dtype: Any, a: Array) -> Array:
@@ -180,81 +190,6 @@ def _some(a: Array, most: int = 97) -> Array:
     if a.size <= most:
         return np.arange(a.size)
     return np.random.default_rng(0).integers(0, a.size, most)
-
-
-# --- what may have happened to a kernel ---------------------------------------------------------------------------
-
-
-def _moves(a: Array) -> Iterator[Move]:
-    """What ports do to kernels and biases; those that would leave this one's shape as it is."""
-    if a.ndim == 4:
-        rows, columns, inputs, outputs = a.shape
-        if columns > 1:
-            yield "flipped", "flipped left-right", lambda x: x[:, ::-1]
-        if rows > 1:
-            yield "flipped", "flipped up-down", lambda x: x[::-1]
-        if rows > 1 and columns > 1:
-            yield "flipped", "flipped both ways (turned by 180 degrees)", lambda x: x[::-1, ::-1]
-        if rows == columns > 1:
-            yield "transposed", "its rows and columns exchanged (H and W)", lambda x: x.swapaxes(0, 1)
-            yield "flipped", "turned by 90 degrees", lambda x: np.rot90(x, 1)
-            yield "flipped", "turned by 270 degrees", lambda x: np.rot90(x, 3)
-        if inputs == outputs > 1:
-            yield "transposed", "its inputs and outputs exchanged (I and O)", lambda x: x.swapaxes(2, 3)
-            if rows == columns > 1:
-                both = "its rows and columns, and its inputs and outputs, exchanged"
-                yield "transposed", both, lambda x: x.swapaxes(0, 1).swapaxes(2, 3)
-        shape = tuple(a.shape[axis] for axis in TORCH)
-        misread = "read in PyTorch's axis order without being turned"
-        yield "transposed", misread, lambda x: x.transpose(TORCH).reshape(x.shape)
-        yield (
-            "transposed",
-            "turned from PyTorch's axis order, which it was not in",
-            lambda x: x.reshape(shape).transpose(TF),
-        )
-        exchanged = "inputs and outputs exchanged by a reshape"
-        yield "transposed", exchanged, lambda x: x.swapaxes(2, 3).reshape(x.shape)
-        yield from _orders(inputs, 2, "inputs")
-        yield from _orders(outputs, 3, "outputs")
-    if a.ndim == 1 and a.size > 1:
-        yield from _orders(a.size, 0, "channels")
-        if a.size > 4:
-            yield "reordered", "in reverse order", lambda x: x[::-1]
-
-
-def _orders(size: int, axis: int, what: str) -> Iterator[Move]:
-    """Likely orders of few channels, and halves that changed places."""
-
-    def taken(*order):
-        return lambda x: x.take(order, axis)
-
-    if size in (3, 4):
-        yield "reordered", f"its {what} in BGR order", taken(2, 1, 0, *range(3, size))
-    if size == 4:
-        yield "reordered", f"its {what} in the order 3, 0, 1, 2: the light before the colours", taken(3, 0, 1, 2)
-    if size == 2:
-        yield "reordered", f"its two {what} exchanged", taken(1, 0)
-    if size > 4 and size % 2 == 0:
-        half = size // 2
-        words = f"the halves of its {what} exchanged (a concat the other way round)"
-        yield "reordered", words, lambda x: np.roll(x, half, axis)
-
-
-def _reordered(a: Array, b: Array, axis: int) -> str:
-    """Channels in some other order, found by what each sums up to; empty if they are not."""
-    others = tuple(k for k in range(a.ndim) if k != axis)
-    if a.shape[axis] < 3:
-        return ""
-    sums = [np.abs(array).sum(axis=others, dtype=np.float64) for array in (a, b)]
-    if not np.allclose(*map(np.sort, sums), rtol=1e-6, atol=0):
-        return ""
-    order = np.empty(a.shape[axis], int)
-    order[np.argsort(sums[1])] = np.argsort(sums[0])
-    if not np.array_equal(a.take(order, axis), b):
-        return ""
-    named = {a.ndim - 1: "outputs", a.ndim - 2: "inputs"}[axis] if a.ndim == 4 else "channels"
-    shown = f": {', '.join(map(str, order))}" if order.size <= 8 else ""
-    return f"its {named} in another order{shown}"
 
 
 # --- what only resembles -----------------------------------------------------------------------------------------
@@ -304,7 +239,7 @@ def _resembling(a: Array, b: Array) -> Likeness:
     if apart < 0.5 or (a.size > 1 and cosine(a, b) >= ALIKE):
         return Likeness(kind="fine-tuned", words=f"changed by {apart:.2g} of its size", exact=False)
     some = _some(a, ENOUGH)
-    near = [(cosine(move(a).flat[some], b.flat[some]), kind, words) for kind, words, move in _moves(a)]
+    near = [(cosine(move(a).flat[some], b.flat[some]), kind, words) for kind, words, move in moves(a)]
     best, kind, words = max(near, key=lambda one: one[0], default=(0.0, "unrelated", ""))
     if a.size > 8 and best >= ALIKE:
         return Likeness(kind=kind, words=f"{words}, and changed besides", exact=False)
