@@ -32,7 +32,9 @@ class Runtime:
     open: str
     """`module:function` that makes a Model of (variables, device=, precision=, source=)."""
     trainer: str = ""
-    """`module:class` that trains its nets; empty if it cannot."""
+    """`module:class` that trains one net; empty if it cannot."""
+    joint_trainer: str = ""
+    """`module:class` that trains all nets together."""
     devices: tuple[str, ...] = ("cpu",)
     """What --device may say, beside a number behind the second word of a pair such as cuda:1."""
     keeps_memory: bool = True
@@ -47,6 +49,7 @@ RUNTIMES: Mapping[str, Runtime] = {
             framework="torch",
             open="kind_torch.runtime:open_model",
             trainer="kind_torch.train:Trainer",
+            joint_trainer="kind_torch.joint:JointTrainer",
             devices=("auto", "cpu", "cuda", "mps"),
             keeps_memory=False,
         ),
@@ -55,6 +58,7 @@ RUNTIMES: Mapping[str, Runtime] = {
             framework="tensorflow",
             open="kind_tf.runtime:open_model",
             trainer="kind_tf.train:Trainer",
+            joint_trainer="kind_tf.joint:JointTrainer",
             devices=("auto", "cpu", "cuda"),
         ),
     )
@@ -94,14 +98,17 @@ def open_arrays(
     return model
 
 
-def trainer(runtime: str, *arguments: Any, **options: Any) -> Any:
-    """The object that trains a net on `runtime`; arguments and options: as kind_torch.train.Trainer has them."""
+def trainer(runtime: str, *arguments: Any, joint: bool = False, **options: Any) -> Any:
+    """The object that trains a net on `runtime`, or, `joint`, all of them together.
+
+    arguments, options: as kind_torch.train.Trainer and kind_torch.joint.JointTrainer have them.
+    """
     row = find_runtime(runtime)
     if not row.trainer:
         able = ", ".join(name for name, other in RUNTIMES.items() if other.trainer)
         raise KindlingError(f"--runtime {runtime} cannot train; these can: {able}")
     import_framework(row.framework, f"--runtime {runtime}")
-    return _load(row.trainer)(*arguments, **options)
+    return _load(row.joint_trainer if joint else row.trainer)(*arguments, **options)
 
 
 def find_runtime(name: str) -> Runtime:

@@ -1,7 +1,6 @@
 """`kindling train`: each net of KinD from pairs of photos, with the original's recipe unless told otherwise."""
 
 import contextlib
-import hashlib
 from pathlib import Path
 
 import click
@@ -38,7 +37,18 @@ class _Decay(click.ParamType):
             self.fail(f"{value!r} is not EPOCH:FACTOR, as in 800:0.5", param, ctx)
 
 
-@click.command()
+class _Train(click.Command):
+    """`kindling train joint` is a command of its own, because it is fed and steered differently."""
+
+    def make_context(self, info_name, args, parent=None, **extra):
+        if args[:1] == ["joint"]:
+            from kindling.commands.joint import command
+
+            return command.make_context(f"{info_name} joint", args[1:], parent=parent, **extra)
+        return super().make_context(info_name, args, parent=parent, **extra)
+
+
+@click.command(cls=_Train)
 @click.argument("task", type=click.Choice(list(RECIPES)))
 @click.option("--data", "folder", required=True, type=click.Path(path_type=Path), help="Folder with low/ and high/.")
 @click.option(
@@ -73,6 +83,7 @@ def train(task, folder, out, decom, runtime, start, resume, minutes, every, devi
     """Train DecomNet (decomposition), then Illumination_adjust_net (adjustment) and Restoration_net (restoration).
 
     The last two look at the photos through the first, which stays as it is. Stop with Ctrl-C at any time.
+    `kindling train joint --help` is about training all three together after that.
     """
     recipe = RECIPES[task]
     settings = {k: v if v not in (None, ()) else getattr(recipe, k, v) for k, v in settings.items()}
@@ -85,7 +96,7 @@ def train(task, folder, out, decom, runtime, start, resume, minutes, every, devi
     if not runtimes.RUNTIMES[runtime].keeps_memory:
         memory.keep_freed()
     trainer = runtimes.trainer(runtime, recipe.net, settings["precision"], device, **judged, **kinds)
-    fingerprint, decompose = _fingerprint(pairs), None
+    fingerprint, decompose = data.fingerprint(pairs), None
     if task != "decomposition":
         decompose, weights = _frozen(decom or out / RECIPES["decomposition"].folder, runtime)
         fingerprint += weights
@@ -199,15 +210,6 @@ def _fresh(trainer, seed, start):
         weights = {name: held[name] for name in weights}
     zeros = {name: np.zeros_like(array) for name, array in weights.items()}
     return {"weights": weights, "m": zeros, "v": zeros}
-
-
-def _fingerprint(pairs):
-    """Of every pixel, so that a training only goes on with the photos it began with."""
-    digest = hashlib.sha256()
-    for pair in pairs:
-        for photo in pair:
-            digest.update(repr(photo.pixels.shape).encode() + photo.pixels.tobytes())
-    return digest.hexdigest()
 
 
 def _warn_of_collapse(batch, plan, warn):

@@ -55,6 +55,7 @@ def test_what_does_not_read_back_is_not_kept(small, tmp_path, monkeypatch):
     assert [p.name for p in tmp_path.iterdir()] == ["out.npz"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL is POSIX")
 def test_killed_while_writing(small, tmp_path):
     """SIGKILL at the worst moment: the output is not there, and what was there is as it was."""

@@ -66,7 +66,7 @@ NEED_TORCH = {name for name in REFUSED if "pth" in name}
 @pytest.fixture(scope="module")
 def victim():
     """A function from a path to what a victim process says of it."""
-    command = [sys.executable, "-m", "tests.convert.attacks.victim"]
+    command = [sys.executable, "-m", "tests.support.victim"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment
