@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from kind_torch.arrays import run
 from kind_torch.losses import decomposition_loss
 from kind_torch.train import Trainer
-from kindling.enhancing import allocator
+from kindling.enhancing import memory
 from kindling.training import batches, collapse, loop
 from kindling.training.plan import Plan
 
@@ -106,7 +106,7 @@ def go_on(name, seed, pairs, options):
     curve = options.out / f"{name}-{seed}.csv"
     sampling = batches.Sampling(setting.batch, setting.patch, seed, shuffle=True, modes=8)
     plan = Plan("decomposition", sampling, len(pairs) - HELD_OUT, "", 10**6, options.lr, cell=setting.cell)
-    allocator.keep_freed()  # as `kindling train` does
+    memory.keep_freed()  # as `kindling train` does
     trainer = Trainer("DecomNet", device="cpu", cell=setting.cell)
     rows, begun = [], 0
     if (folder / loop.STATE).exists():

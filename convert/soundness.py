@@ -35,7 +35,7 @@ def left_behind(names: Iterable[str]) -> list[str]:
 def family_of(names: Iterable[str]) -> str:
     """`kind`, the name of another model that is known, or `unknown`."""
     other = recognise(names)
-    return other[0].name if other else "kind" if nets_in(names) else "unknown"
+    return other[0].title if other else "kind" if nets_in(names) else "unknown"
 
 
 def problems_with(variables: Mapping[str, np.ndarray]) -> list[str]:
@@ -44,7 +44,7 @@ def problems_with(variables: Mapping[str, np.ndarray]) -> list[str]:
     if not nets:
         return [_no_kind(variables)]
     other = recognise(variables)
-    problems = [f"it holds variables of {other[0].name} too, {other[1]} first"] if other else []
+    problems = [f"it holds variables of {other[0].title} too, {other[1]} first"] if other else []
     for net in nets:
         missing = [name for name in NETS[net].variables if name not in variables]
         sentences = [f"{name} is missing" for name in missing]
@@ -110,6 +110,6 @@ def _problems_with_array(name, array):
 def _no_kind(variables):
     if other := recognise(variables):
         family, sign = other
-        return f"this is a {family.name} checkpoint ({sign}): {family.why}; KinD's are {', '.join(NETS)}"
+        return f"this is a {family.title} checkpoint ({sign}): {family.refused}; KinD's are {', '.join(NETS)}"
     held = ", ".join(list(variables)[:3]) or "nothing"
     return f"there is no variable of KinD in it: it holds {held}, expected names such as {next(iter(EXPECTED))}"

@@ -16,7 +16,8 @@ import tensorflow as tf
 from kind_tf import fusion, model
 from kindling.core.checks import check_dtype, check_input, check_nets, check_same_size, check_state
 from kindling.core.errors import KindlingError, MissingNetError
-from kindling.families.reach import Spans, windows
+from kindling.families.kind.nets import RESTORATION
+from kindling.families.reach import Spans
 
 __all__ = ["KinD"]
 
@@ -98,7 +99,7 @@ class KinD(tf.Module):
             check_same_size("r", r.shape, "i", i.shape, "NHWC")
             if core is None:
                 return net(r, i)
-            windows(core, r.shape[1:3])  # refuses what is no part of it; here all is computed
+            RESTORATION.reach.windows(core, r.shape[1:3])  # refuses what is no part of it; here all is computed
             return net(r, i)[:, *core]
 
     def adjust(self, i: tf.Tensor, ratio: float | Sequence[float] | tf.Tensor) -> tf.Tensor:

@@ -10,12 +10,12 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-from kind_tf import losses
+from kind_tf import arrays, losses
 from kind_tf.kind import KinD
 from kindling.core.errors import KindlingError
 from kindling.families.vgg import name_of
 
-__all__ = ["Adam", "Trainer", "adjustment_step", "decomposition_step", "make_optimizer", "restoration_step"]
+__all__ = ["Adam", "Trainer", "adjustment_step", "cells", "decomposition_step", "make_optimizer", "restoration_step"]
 
 EPSILON = 1e-8
 
@@ -61,7 +61,7 @@ def decomposition_step(net, optimizer, low, high, cell=None, objective=None, fea
     with tf.GradientTape() as tape:
         R_low, L_low = net(low)
         R_high, L_high = net(high)
-        images = [_cells(x, cell) for x in (R_low, L_low, R_high, L_high, low, high)]
+        images = [cells(x, cell) for x in (R_low, L_low, R_high, L_high, low, high)]
         if objective:
             terms = losses.objective_loss(objective, images, optimizer.params, features)
         else:
@@ -131,6 +131,10 @@ class Trainer:
     def close(self) -> None:
         """Take leave of other processes; here there are none."""
 
+    def run(self, verb: str, *inputs: np.ndarray, **dials: float | np.ndarray) -> tuple[np.ndarray, ...]:
+        """The net as it is now, on NHWC arrays: what pictures of the training are made with."""
+        return arrays.run(self.kind, verb, *inputs, **dials)
+
     def step(self, batch: tuple[np.ndarray, ...], lr: float) -> dict[str, float]:
         """One step on NHWC arrays, in the order of the step's arguments. Returns the loss terms before it."""
         self.optimizer.lr.assign(lr)
@@ -139,26 +143,28 @@ class Trainer:
 
     def state(self) -> dict[str, dict[str, np.ndarray]]:
         """Weights and Adam's two moments of each, under slim names and in TF axis order: `weights`, `m`, `v`."""
-        parts = {"weights": self.optimizer.params, "m": self.optimizer.m, "v": self.optimizer.v}
         names = list(self.kind.by_name)
-        return {part: {n: x.numpy() for n, x in zip(names, xs, strict=True)} for part, xs in parts.items()}
+        return {part: {n: x.numpy() for n, x in zip(names, xs, strict=True)} for part, xs in self._parts().items()}
 
     def assign(self, state: Mapping[str, Mapping[str, np.ndarray]], steps: int) -> None:
         """Go on from a `state()` that was `steps` steps into its training."""
-        parts = {"weights": self.optimizer.params, "m": self.optimizer.m, "v": self.optimizer.v}
-        for part, variables in parts.items():
+        for part, variables in self._parts().items():
             for name, variable in zip(self.kind.by_name, variables, strict=True):
                 variable.assign(state[part][name])
         # The powers are float32 products of as many factors, rounded after each, so they are multiplied out again.
         for power, beta in ((self.optimizer.beta1_power, 0.9), (self.optimizer.beta2_power, 0.999)):
             power.assign(np.multiply.accumulate(np.full(steps + 1, beta, np.float32))[-1])
 
+    def _parts(self):
+        """What `state` keeps and `assign` sets: part -> variables, in the order of their slim names."""
+        return {"weights": self.optimizer.params, "m": self.optimizer.m, "v": self.optimizer.v}
+
     def _features(self, term, weights):
         return losses.VGG(name_of(weights), weights, **dict(term.options)) if term else None
 
 
-def _cells(x, size):
-    """(n, h, w, c) -> (n h/size w/size, size, size, c)"""
+def cells(x, size):
+    """Cut into squares, or left as it is without a size: (n, h, w, c) -> (n h/size w/size, size, size, c)"""
     if not size:
         return x
     n, h, w, c = x.shape

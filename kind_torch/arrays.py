@@ -47,7 +47,7 @@ def choose_device(device: str | torch.device) -> torch.device:
         known = "auto, cpu, cuda, cuda:1 and so on, mps"
         raise KindlingError(f"there is no device {str(device)!r}; there are {known}") from None
     if (place.index or 0) >= count:
-        raise KindlingError(f"PyTorch sees no device {device} here: it sees {count} of that kind")
+        raise KindlingError(f"PyTorch sees no {device} here: it sees {count} of that kind")
     return place
 
 
@@ -130,5 +130,7 @@ def _tensor(kind: KinD, array: np.ndarray) -> Tensor:
 
 
 def _array(tensor: Tensor) -> np.ndarray:
-    """NCHW tensor -> NHWC array."""
-    return tensor.detach().cpu().permute(0, 2, 3, 1).contiguous().numpy()
+    """NCHW tensor -> NHWC array; halves become float32, for arrays have no bfloat16."""
+    tensor = tensor.detach().cpu()
+    tensor = tensor.float() if tensor.dtype.itemsize < 4 else tensor
+    return tensor.permute(0, 2, 3, 1).contiguous().numpy()

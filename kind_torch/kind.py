@@ -16,7 +16,8 @@ from kind_torch import fusion, model
 from kindling.core.checks import check_dtype, check_floats, check_input, check_nets, check_same_size, check_state
 from kindling.core.errors import MissingNetError
 from kindling.core.names import TO_SLIM, slim_name, to_slim, to_torch
-from kindling.families.reach import Spans, windows
+from kindling.families.kind.nets import RESTORATION
+from kindling.families.reach import Spans
 
 __all__ = ["KinD"]
 
@@ -77,7 +78,7 @@ class KinD(nn.Module):
         if core is None:
             with _sizes_of_one_allowed():
                 return net(r, i)
-        cuts, inside = windows(core, r.shape[-2:])
+        cuts, inside = RESTORATION.reach.windows(core, r.shape[-2:])
         return net(r, i, cuts)[..., *inside]
 
     def adjust(self, i: Tensor, ratio: float | Sequence[float] | Tensor) -> Tensor:

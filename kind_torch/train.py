@@ -12,14 +12,14 @@ from functools import partial
 import numpy as np
 import torch
 
-from kind_torch import losses
+from kind_torch import arrays, losses
 from kind_torch.kind import KinD
 from kindling.core.errors import KindlingError
 from kindling.core.names import to_slim, to_torch
 from kindling.core.optional import import_framework
 from kindling.families.vgg import name_of
 
-__all__ = ["Adam", "Trainer", "adjustment_step", "decomposition_step", "make_optimizer", "restoration_step"]
+__all__ = ["Adam", "Trainer", "adjustment_step", "cells", "decomposition_step", "make_optimizer", "restoration_step"]
 
 EPSILON = 1e-8
 
@@ -53,7 +53,7 @@ def decomposition_step(net, optimizer, low, high, cell=None, objective=None, fea
     """
     R_low, L_low = net(low)
     R_high, L_high = net(high)
-    images = [_cells(x, cell) for x in (R_low, L_low, R_high, L_high, low, high)]
+    images = [cells(x, cell) for x in (R_low, L_low, R_high, L_high, low, high)]
     if objective:
         return _descend(optimizer, _objective(objective, images, optimizer, features))
     return _descend(optimizer, losses.decomposition_loss(*images, **options))
@@ -121,6 +121,10 @@ class Trainer:
         """Take leave of the other processes; one that just ends may be aborted while another still talks to it."""
         self.accelerator.end_training()
 
+    def run(self, verb: str, *inputs: np.ndarray, **dials: float | np.ndarray) -> tuple[np.ndarray, ...]:
+        """The net as it is now, on NHWC arrays: what pictures of the training are made with."""
+        return arrays.run(self.kind, verb, *inputs, **dials)
+
     def step(self, batch: tuple[np.ndarray, ...], lr: float) -> dict[str, float]:
         """One step on NHWC arrays, in the order of the step's arguments. Returns the loss terms before it."""
         for group in self.optimizer.param_groups:
@@ -131,26 +135,29 @@ class Trainer:
     def state(self) -> dict[str, dict[str, np.ndarray]]:
         """Weights and Adam's two moments of each, under slim names and in TF axis order: `weights`, `m`, `v`."""
 
-        moments = {"weights": {}, "m": {}, "v": {}}
-        for name, p in self.kind.named_parameters():
-            slots = self.optimizer.state.get(p) or {"exp_avg": torch.zeros_like(p), "exp_avg_sq": torch.zeros_like(p)}
-            tensors = zip(moments.values(), (p.detach(), slots["exp_avg"], slots["exp_avg_sq"]), strict=True)
-            for arrays, tensor in tensors:
-                arrays[name] = tensor.cpu().numpy().copy()
-        return {kind: to_slim(arrays) for kind, arrays in moments.items()}
+        parts = {part: {k: x.cpu().numpy().copy() for k, x in xs.items()} for part, xs in self._parts().items()}
+        return {part: to_slim(named) for part, named in parts.items()}
 
     def assign(self, state: Mapping[str, Mapping[str, np.ndarray]], steps: int) -> None:
         """Go on from a `state()` that was `steps` steps into its training."""
 
-        weights, m, v = (to_torch(state[part]) for part in ("weights", "m", "v"))
         with torch.no_grad():
-            for name, p in self.kind.named_parameters():
-                p.copy_(torch.from_numpy(weights[name]))
-                self.optimizer.state[p] = {
-                    "step": torch.tensor(float(steps), device=p.device),
-                    "exp_avg": torch.empty_like(p).copy_(torch.from_numpy(m[name])),
-                    "exp_avg_sq": torch.empty_like(p).copy_(torch.from_numpy(v[name])),
-                }
+            for p in self.kind.parameters():
+                moments = {"exp_avg": torch.zeros_like(p), "exp_avg_sq": torch.zeros_like(p)}
+                self.optimizer.state[p] = {"step": torch.tensor(float(steps), device=p.device), **moments}
+            for part, tensors in self._parts().items():
+                numbers = to_torch(state[part])
+                for name, tensor in tensors.items():
+                    tensor.copy_(torch.from_numpy(numbers[name]))
+
+    def _parts(self):
+        """What `state` keeps and `assign` sets: part -> torch name -> tensor."""
+        parts = {"weights": {}, "m": {}, "v": {}}
+        for name, p in self.kind.named_parameters():
+            slots = self.optimizer.state.get(p) or {"exp_avg": torch.zeros_like(p), "exp_avg_sq": torch.zeros_like(p)}
+            for part, tensor in zip(parts, (p.detach(), slots["exp_avg"], slots["exp_avg_sq"]), strict=True):
+                parts[part][name] = tensor
+        return parts
 
     def _features(self, term, weights):
         return losses.VGG(name_of(weights), weights, **dict(term.options)).to(self.accelerator.device) if term else None
@@ -186,8 +193,8 @@ class _Shared:
         return torch.cat(parts)
 
 
-def _cells(x, size):
-    """(n, c, h, w) -> (n h/size w/size, c, size, size)"""
+def cells(x, size):
+    """Cut into squares, or left as it is without a size: (n, c, h, w) -> (n h/size w/size, c, size, size)"""
     if not size:
         return x
     n, c, h, w = x.shape

@@ -38,3 +38,8 @@ def to_pixels(image: np.ndarray, dtype=np.uint8) -> np.ndarray:
     """[0, 1] -> uint8 or uint16, truncating: 0.999 becomes 254."""
     largest = np.iinfo(dtype).max
     return np.clip(image * largest, 0, largest).astype(dtype)
+
+
+def as_floats(pixels: np.ndarray) -> np.ndarray:
+    """Whole numbers -> float32 in [0, 1], such that `to_pixels` gives the same back; floats as they are."""
+    return pixels if pixels.dtype.kind == "f" else pixels / np.float32(np.iinfo(pixels.dtype).max)

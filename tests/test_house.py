@@ -5,6 +5,7 @@ python -m tests.test_house        prints the floors, every arrow that runs up, a
 
 import ast
 import importlib.util
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -126,6 +127,19 @@ def test_no_file_inside_depends_on_who_wins_the_name_convert():
             if isinstance(node, ast.ImportFrom) and not node.level:
                 names = [node.module]
             assert not any(name.split(".")[0] == "convert" for name in names), path
+
+
+def test_the_docs_tell_the_floors():
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = re.findall(r"^\| (-?\d+) \| (.*?) \|", text, re.MULTILINE)
+    told = [{_room(name) for name in re.findall(r"`(.*?)`", rooms)} for _, rooms in table]
+    known = [{room for room in rooms if room in MODULES} for rooms in FLOORS]
+    assert told[::-1] == known
+
+
+def _room(name):
+    """`python -m kindling` is the file kindling/__main__.py."""
+    return f"{name.removeprefix('python -m ')}.__main__" if name.startswith("python -m ") else name
 
 
 @pytest.mark.parametrize("path", FILES, ids=module_of)

@@ -29,4 +29,4 @@ def objective_loss(objective, images, weights=(), features=None):
     judges out by target; on decomposition both R * L by their photos, summed, but `reflectance` and `consistency`
     judge R_low by R_high. weights: what is trained, for the regularised losses. features: phi of `perceptual`.
     """
-    return catalogue.terms_of(objective, images, LOSSES, OWN[objective.task], weights, features)
+    return catalogue.terms_of(objective, images, LOSSES, OWN.get(objective.task), weights, features)

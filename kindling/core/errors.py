@@ -30,3 +30,7 @@ class MissingNetError(KindlingError, AttributeError):
 
     Also an AttributeError, so that `hasattr(kind, "Restoration_net")` answers False instead of raising.
     """
+
+
+class OutOfMemory(KindlingError):
+    """There was no room for a tile where the model runs; a smaller one may fit."""

@@ -5,38 +5,54 @@ all pixels. `auto` is the same mean with the level that well-lit photos have in 
 partner. docs/enhance.md has what it brings.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from kindling.enhancing.tiles import Grid, Read, decompose, inside
+from kindling.core.errors import KindlingError
+from kindling.core.model import Array, Model
+from kindling.enhancing.tiles import Grid, Kept, Read, decompose
+
+__all__ = ["auto_ratio", "check_ratio", "true_ratio"]
 
 EPSILON = np.float32(0.0001)  # the original's, against division by 0
 LEVEL = np.float32(0.62)  # mean of L over the well-lit photos of pairs/train, by the authors' decomposition
 LARGEST = 10.0  # beyond, the adjustment net hardly answers, and a black photo would ask for thousands
 
 
-def true_ratio(low: Read, high: Read, grid: Grid, backend) -> float:
-    """mean(L_high / (L_low + 0.0001)), as evaluate_LOLdataset.py. low, high: two photos of the size of `grid`."""
-    return _mean_ratio(_light(low, grid, backend), _light(high, grid, backend), lambda i, i_high: i_high)
+def true_ratio(kept: Kept, high: Read, grid: Grid, model: Model) -> float:
+    """mean(L_high / (L_low + 0.0001)), as evaluate_LOLdataset.py.
+
+    kept: the dark photo, decomposed; high: its well-lit partner, of the size of `grid`.
+    """
+    return _mean_ratio(_light(kept, grid), (L for _, _, L in decompose(high, grid, model)), lambda i, i_high: i_high)
 
 
-def auto_ratio(read: Read, grid: Grid, backend) -> float:
+def auto_ratio(kept: Kept, grid: Grid) -> float:
     """mean(LEVEL / (L + 0.0001)), at most 10: the ratio that brings the photo's illumination to a well-lit one's."""
-    light = _light(read, grid, backend)
-    return min(_mean_ratio(light, grid.rows, lambda i, _: LEVEL), LARGEST)
+    return min(_mean_ratio(_light(kept, grid), grid.rows, lambda i, _: LEVEL), LARGEST)
 
 
-def _mean_ratio(low, high, target: Callable) -> float:
+def check_ratio(ratio: float) -> float:
+    """Refuse what cannot be asked of the adjustment net: a ratio below 0, infinite, NaN, or no number at all."""
+    try:
+        number = float(ratio)
+    except (TypeError, ValueError):
+        raise KindlingError(f'a ratio of {ratio!r}: expected a number from 0 up, or "auto"') from None
+    if isinstance(ratio, str) or not 0 <= number < float("inf"):
+        raise KindlingError(f"a ratio of {ratio!r}: expected a number from 0 up, usefully to 5")
+    return number
+
+
+def _mean_ratio(low: Iterable[Array], high: Iterable, target: Callable) -> float:
     """Of rows of tiles, each a float32 mean as the original's; for a photo in one row it is the original's number."""
-    total = count = 0
+    total = count = 0.0
     for i, other in zip(low, high, strict=True):
         total += float(np.mean(target(i, other) / (i + EPSILON))) * i.size
         count += i.size
     return total / count
 
 
-def _light(read, grid, backend):
+def _light(kept, grid):
     """The illumination of each row of tiles."""
-    for row, (held, _, L) in zip(grid.rows, decompose(read, grid, backend), strict=True):
-        yield L[inside(row, held)]
+    return (kept.get(row)[1] for row in grid.rows)

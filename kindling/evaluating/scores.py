@@ -13,11 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from kindling.core.errors import KindlingError
-from kindling.enhancing.ratio import auto_ratio, true_ratio
-from kindling.enhancing.render import Backend, choose_grid
-from kindling.enhancing.tiles import pieces
+from kindling.core.model import Model
+from kindling.enhancing.render import prepare
 from kindling.evaluating import metrics
-from kindling.images import to_pixels
 from kindling.photos.photo import SUFFIXES, read_photo
 
 PROTOCOLS = {
@@ -60,7 +58,7 @@ def find_pairs(low: Path, high: Path) -> list[tuple[Path, Path]]:
 def evaluate_pair(
     low: Path,
     high: Path,
-    backend: Backend,
+    model: Model,
     ratio: float | str = "gt",
     protocol: str = "lol",
     gt_mean: bool = False,
@@ -75,15 +73,10 @@ def evaluate_pair(
     given, partner = read_photo(low), read_photo(high)
     if given.size != partner.size:
         raise KindlingError(f"{low} is {_size(given)} and {high} {_size(partner)}: partners must be of one size")
-    read, grid = given.stretched, choose_grid(given.size, tile, backend, given.pixels.size)
-    if ratio == "gt":
-        number = true_ratio(read, partner.stretched, grid, backend)
-    else:
-        number = auto_ratio(read, grid, backend) if ratio == "auto" else ratio
-    picture = np.empty((*given.size, 3), np.uint8)
-    for piece in pieces(read, grid, backend, [number]):
-        result = piece.restored * piece.adjusted[0] if protocol == "lol" else piece.enhanced[0]
-        picture[piece.rows, piece.columns] = to_pixels(result)
+    prepared = prepare(given, model, tile, given.pixels.size)
+    number = prepared.true_ratio(partner) if ratio == "gt" else prepared.number(ratio)
+    wanted = [("lit" if protocol == "lol" else "enhanced", number)]
+    (picture,) = prepared.render(wanted).values()
     truth = np.ascontiguousarray(partner.pixels if partner.pixels.dtype == np.uint8 else partner.pixels >> 8)
     truth = truth.astype(np.uint8)
     measured = metrics.to_gt_mean(picture, truth) if gt_mean else picture

@@ -22,6 +22,7 @@ OWN = {
     ),
     "adjustment": ("recon", "square", "grad"),
     "restoration": ("recon", "square", "grad", "ssim"),
+    "joint": (),
 }  # fmt: skip
 RECON = {"decomposition": ("recon_high", "recon_low"), "adjustment": ("square",), "restoration": ("square",)}
 TERM = re.compile(

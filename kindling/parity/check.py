@@ -6,18 +6,17 @@ float32 the port must be as close to it as the reference is, or within 1e-5. A f
 tolerance alone would mislead: some retrained weights put TensorFlow itself 5e-5 from the exact answer, and a right
 mirror 2e-5.
 
-Nothing here knows a framework: a side is two loaded models and the module that runs them on arrays.
+Nothing here knows a framework: a side is two loaded models that run on arrays and show their layers.
 """
 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
-from types import ModuleType
 
 import numpy as np
 
 from kindling.core.errors import MissingNetError
-from kindling.families.kind.nets import NETS
+from kindling.core.model import Layered
 from kindling.parity.distance import distance, magnitude, mean_distance
 
 SAME_FUNCTION = 1e-10  # float64 against float64
@@ -28,12 +27,11 @@ RATIO = 5.0
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two: `single` and `double` hold the same weights in float32 and float64; `arrays` runs either."""
+    """One of the two: `single` and `double` hold the same weights in float32 and float64."""
 
     name: str
-    single: object
-    double: object
-    arrays: ModuleType
+    single: Layered
+    double: Layered
 
 
 @dataclass(frozen=True)
@@ -74,6 +72,8 @@ class Report:
     layers: list[Row]
     skipped: list[str]  # nets whose weights are not there
     tolerance: float | None
+    reference: str  # what the two sides are called
+    port: str
 
     @property
     def ok(self) -> bool:
@@ -110,9 +110,10 @@ def random_cases(sizes: Sequence[str] = SIZES, seed: int = 0) -> list[Case]:
 def compare(reference: Side, port: Side, cases: Iterable[Case], tolerance: float | None = None) -> Report:
     """Run every case through both sides. `tolerance`: judge float32 against float32 by it, instead of by float64."""
     outputs, layers = [], []
-    held = [net for net in NETS if hasattr(reference.single, net)]
+    nets = [net.scope for net in reference.single.family.nets]
+    present = [net for net in nets if net in reference.single.nets]
     for case in cases:
-        for step, net, names, inputs, options in _steps(case, reference, held):
+        for step, net, names, inputs, options in _steps(case, reference, present):
             results = _run_all(reference, port, step, inputs, options)
             outputs += [
                 _row(case.name, name, [r if isinstance(r, str) else r[k] for r in results], tolerance, relative=False)
@@ -120,33 +121,31 @@ def compare(reference: Side, port: Side, cases: Iterable[Case], tolerance: float
             ]
             if net:
                 layers += _layer_rows(case, reference, port, net, inputs, options, tolerance)
-    return Report(outputs, layers, [net for net in NETS if net not in held], tolerance)
+    return Report(outputs, layers, [net for net in nets if net not in present], tolerance, reference.name, port.name)
 
 
-def _steps(case, reference, held):
-    """(step, net, names of its outputs, arrays, options) for every net that is held, and for the chain if all are."""
-    r, i = case.r, case.i
-    if "DecomNet" in held:
-        yield "decompose", "DecomNet", ("R", "L"), (case.x,), {}
-        if r is None:
-            r, i = reference.arrays.run(reference.single, "decompose", case.x)
-    if r is None:
-        return  # a photo, and nothing to decompose it with
-    if "Restoration_net" in held:
-        yield "restore", "Restoration_net", ("restored",), (r, i), {}
-    if "Illumination_adjust_net" in held:
+def _steps(case, reference, present):
+    """(verb, net, names of its results, arrays, dials) for every net that is present, and for the chain if all are."""
+    family, r, i = reference.single.family, case.r, case.i
+    if r is None and family.net("decompose").scope in present:
+        r, i = reference.single.run("decompose", case.x)
+    inputs = {"decompose": (case.x,)}
+    if r is not None:  # else it is a photo, and there is nothing to decompose it with
         ratio = case.ratio if isinstance(case.ratio, np.ndarray) else np.full_like(i, case.ratio)
-        yield "adjust", "Illumination_adjust_net", ("adjusted",), (i, ratio), {}
-    if len(held) == len(NETS):
+        inputs |= {"restore": (r, i), "adjust": (i, ratio)}
+    for net in family.nets:
+        if net.scope in present and net.verb in inputs:
+            yield net.verb, net.scope, net.parts, inputs[net.verb], {}
+    if len(present) == len(family.nets):
         yield "enhance", None, ("enhanced",), (case.x,), {"ratio": RATIO}
 
 
 def _run_all(reference, port, step, inputs, options):
     """Reference float64, reference float32, port float64, port float32; an error message where the port failed."""
-    results = [reference.arrays.run(kind, step, *inputs, **options) for kind in (reference.double, reference.single)]
-    for kind in (port.double, port.single):
+    results = [model.run(step, *inputs, **options) for model in (reference.double, reference.single)]
+    for model in (port.double, port.single):
         try:
-            results.append(port.arrays.run(kind, step, *inputs, **options))
+            results.append(model.run(step, *inputs, **options))
         except MissingNetError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever a wrong port raises is a finding, and is shown as one
@@ -156,12 +155,12 @@ def _run_all(reference, port, step, inputs, options):
 
 def _layer_rows(case, reference, port, net, inputs, options, tolerance):
     corner = [_corner(x) for x in inputs]
-    sides = [dict(reference.arrays.layers(kind, net, *corner)) for kind in (reference.double, reference.single)]
+    sides = [dict(model.layers(net, *corner)) for model in (reference.double, reference.single)]
     found, stopped = [], ""
-    for kind in (port.double, port.single):
+    for model in (port.double, port.single):
         ran = {}
         try:
-            for name, array in port.arrays.layers(kind, net, *corner):
+            for name, array in model.layers(net, *corner):
                 ran[name] = array
         except Exception as error:  # noqa: BLE001 - as above; the layers before it have been handed out
             stopped = _said(error)

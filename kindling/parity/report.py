@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from kindling.parity.check import Report
+
 
 def number(x: float) -> str:
     """1.2e-06, 0, or "none" where there is no finite figure."""
@@ -17,8 +19,9 @@ def number(x: float) -> str:
     return "0" if x == 0 else f"{x:.1e}"
 
 
-def print_parity(report, reference: str, port: str, console: Console, all_layers: bool = False) -> None:
+def print_parity(report: Report, console: Console, all_layers: bool = False) -> None:
     """The outputs case by case, the layers in a line for each net (or one by one), and the verdict in one sentence."""
+    reference, port = report.reference, report.port
     console.print(_table("Outputs: largest distance", report.outputs, reference, port, lambda r: (r.case, r.what)))
     console.print(
         f"{port}-{reference}: float32 against float32; exact: the float64 result; float64: against each other"

@@ -5,6 +5,7 @@ with the very batch it would have had, on either framework, and no random state 
 float32 in [0, 1]. How the original cuts, turns and feeds is kept; what is added is sensor noise, off by default.
 """
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ __all__ = [
     "augment",
     "decomposition_batch",
     "find_pairs",
+    "fingerprint",
     "load_pairs",
     "restoration_batch",
     "sample",
@@ -107,6 +109,15 @@ def load_pairs(paths: Sequence[tuple[Path, Path]], patch: int) -> list[tuple[Pho
             str(paths[0][0].parents[1]), problems, "pairs must match pixel by pixel and hold a whole patch"
         )
     return pairs
+
+
+def fingerprint(pairs: Sequence[tuple[Photo, Photo]]) -> str:
+    """Of every pixel, so that a training only goes on with the photos it began with."""
+    digest = hashlib.sha256()
+    for pair in pairs:
+        for photo in pair:
+            digest.update(repr(photo.pixels.shape).encode() + photo.pixels.tobytes())
+    return digest.hexdigest()
 
 
 def sample(sampling: Sampling, count: int, step: int) -> Iterator[tuple[int, np.random.Generator]]:

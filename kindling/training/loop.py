@@ -24,7 +24,7 @@ from kindling.training.plan import Plan
 __all__ = ["Progress", "initial_weights", "load_state", "save_state", "stoppable", "train"]
 
 STATE = "resume.npz"
-PARTS = ("weights", "m", "v")
+PARTS = ("weights", "m", "v", "ema")  # the last is of a joint training alone: the weights' average
 State = Mapping[str, Mapping[str, np.ndarray]]  # as a trainer gives it: part -> slim name -> array, in TF axis order
 
 
@@ -57,7 +57,9 @@ def train(
 
     def keep():
         state = trainer.state()
-        bad = [f"{part} of {name}" for part in PARTS for name, x in state[part].items() if not np.isfinite(x).all()]
+        bad = [
+            f"{part} of {name}" for part in PARTS for name, x in state.get(part, {}).items() if not np.isfinite(x).all()
+        ]
         if bad:
             raise KindlingError.of(f"{plan.task}: not finite after step {step}", bad, _sound(saved))
         save(step, state)
@@ -102,7 +104,7 @@ def initial_weights(shapes: Mapping[str, tuple[int, ...]], seed: int) -> dict[st
 
 def save_state(folder: Path, state: State, plan: Plan, step: int) -> None:
     """Replace folder/resume.npz in one move."""
-    arrays = {f"{part}/{name}": array for part in PARTS for name, array in sorted(state[part].items())}
+    arrays = {f"{part}/{name}": array for part in PARTS for name, array in sorted(state.get(part, {}).items())}
     about = json.dumps({"step": step, "backend": plan.backend, "plan": plan.identity})
     with staging(folder) as draft:
         np.savez(draft / STATE, about=np.array(about), **arrays)

@@ -149,7 +149,7 @@ def test_a_framework_that_is_not_installed(adjust_npz, tmp_path):
         ended = subprocess.run(command, capture_output=True, text=True)
         assert ended.returncode == 2
         assert (
-            f"--backend {backend} {words}, which is not installed: pip install 'kindling-llie[{backend}]'"
+            f"--runtime {backend} {words}, which is not installed: pip install 'kindling-llie[{backend}]'"
             in ended.stderr
         )
 

@@ -4,23 +4,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kindling.enhancing.render import Backend, enhance_file, enhance_image
+from kindling.enhancing.render import enhance_file, enhance_image
 from kindling.families.kind.fusion import fuse, gaussian_kernel, mask
 from kindling.images import load_images, save_images, stretch, to_pixels
 from kindling.parity.distance import distance
 from kindling.photos.jobs import Found, plan
+from kindling.runtimes import open_model
 
 BACKENDS = [pytest.param("tf", marks=pytest.mark.tf), pytest.param("torch", marks=pytest.mark.torch)]
-
-
-def open_backend(name, weights):
-    if name == "tf":
-        import kind_tf.arrays as arrays
-        from kind_tf import load
-    else:
-        import kind_torch.arrays as arrays
-        from kind_torch import load
-    return Backend(name, load(weights), arrays.run)
 
 
 # --- pixels ------------------------------------------------------------------------------------------------------
@@ -119,10 +110,10 @@ def test_tensors_are_fused_as_arrays_are(framework, size):
 
 @pytest.mark.parametrize("framework", BACKENDS)
 def test_enhance_on_tensors_is_the_photo_pipeline(framework, seeded_npz):
-    backend = open_backend(framework, seeded_npz)
+    model = open_model(seeded_npz, framework)
     image = stretch(np.random.default_rng(1).random((19, 26, 3), np.float32))
-    (on_tensors,) = backend.run(backend.kind, "enhance", image[np.newaxis], ratio=2.5)
-    assert distance(on_tensors[0], enhance_image(image, backend, ratio=2.5)) <= 5e-6
+    (on_tensors,) = model.run("enhance", image[np.newaxis], ratio=2.5)
+    assert distance(on_tensors[0], enhance_image(image, model, ratio=2.5)) <= 5e-6
 
 
 # --- the authors' pictures ---------------------------------------------------------------------------------------
@@ -132,11 +123,11 @@ def test_enhance_on_tensors_is_the_photo_pipeline(framework, seeded_npz):
 @pytest.mark.parametrize("framework", BACKENDS)
 def test_the_authors_pictures(framework, reference, reference_weights, tmp_path):
     """evaluate.py on its own photos. TF: identical, or 1 level on 0.01 % on another processor; torch: 1 on 0.1 %."""
-    backend = open_backend(framework, reference_weights)
+    model = open_model(reference_weights, framework)
     share = 1e-4 if framework == "tf" else 1e-3
     photos = sorted((reference / "images").iterdir())
     for job in plan([Found(photo) for photo in photos], tmp_path):
-        enhance_file(job, backend)
+        enhance_file(job, model)
         (target,) = job.targets.values()
         ours, theirs = (np.array(Image.open(f)).astype(int) for f in (target, reference / "evaluate" / target.name))
         assert ours.shape == theirs.shape

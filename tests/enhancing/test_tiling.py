@@ -5,13 +5,13 @@ import pytest
 
 from kindling import KindlingError
 from kindling.enhancing import tiles as tiling
-from kindling.enhancing.render import Backend, enhance_image
-from kindling.families import reach as windows
+from kindling.enhancing.render import enhance_image
 from kindling.families.kind import fusion
-from kindling.families.kind.nets import NETS
+from kindling.families.kind.nets import NETS, RESTORATION
+from kindling.families.reach import Reach
 
-HALOS = {"DecomNet": tiling.DECOMPOSE, "Restoration_net": tiling.RESTORE, "Illumination_adjust_net": tiling.ADJUST}
-REACH = {"DecomNet": 11, "Restoration_net": 94, "Illumination_adjust_net": 4}
+# Worked out by hand: how far each net looks, the stride of its deepest level, the margin of its tiles.
+REACH = {"DecomNet": (11, 4, 12), "Restoration_net": (94, 16, 96), "Illumination_adjust_net": (4, 1, 4)}
 
 # height, width, tile: below, at and above a tile, odd and even, one pixel, a last tile of one pixel
 CUTS = [
@@ -26,10 +26,8 @@ CUTS = [
 
 @pytest.mark.parametrize("net", NETS)
 def test_reach_from_the_table_of_layers(net):
-    assert reach(NETS[net]) == REACH[net]
-    assert REACH[net] <= HALOS[net]  # so a tile on such steps has all it needs
-    assert HALOS[net] % steps(NETS[net]) == 0
-    assert tiling.ALIGNMENT % steps(NETS[net]) == 0
+    reach = NETS[net].reach
+    assert (reach.exact, reach.step, reach.halo) == REACH[net]
 
 
 @pytest.mark.torch
@@ -38,15 +36,15 @@ def test_reach_by_gradients(net, torch_kind64):
     """Which input rows do the output rows of one step depend on? Those that the table says, and no other."""
     import torch
 
-    first = 112
+    first, reach = 112, NETS[net].reach
     inputs = [torch.rand(1, c, 240, 16, dtype=torch.float64, requires_grad=True) for c in NETS[net].inputs.values()]
     outputs = getattr(torch_kind64, net)(*inputs)
     outputs = outputs if isinstance(outputs, tuple) else (outputs,)
-    last = first + steps(NETS[net]) - 1
+    last = first + reach.step - 1
     gradients = torch.autograd.grad(sum(out[:, :, first : last + 1].sum() for out in outputs), inputs)
     rows = torch.nonzero(sum(g.abs().sum(dim=(0, 1, 3)) for g in gradients))
     seen = max(first - int(rows.min()), int(rows.max()) - last)
-    assert REACH[net] - 1 <= seen <= REACH[net]  # a max pool lets one of four through, not always the farthest
+    assert reach.exact - 1 <= seen <= reach.exact  # a max pool lets one of four through, not always the farthest
 
 
 def test_blur_reaches_its_radius():
@@ -76,7 +74,7 @@ def test_a_halo_too_narrow_shows(request, monkeypatch):
     backend = loaded(request, "torch", "64")
     image = np.random.default_rng(0).random((224, 32, 3))
     expected = enhance_image(image, backend)
-    monkeypatch.setattr(tiling, "RESTORE", tiling.RESTORE - 16)
+    monkeypatch.setitem(RESTORATION.__dict__, "reach", Reach(80 - 2, 16, RESTORATION.reach.convs))
     assert np.abs(enhance_image(image, backend, 5.0, tiling.square(224, 32, 112)) - expected).max() > 1e-12
 
 
@@ -99,8 +97,8 @@ def test_the_core_of_a_tile_is_as_if_all_were_restored(request, framework, cut):
     height, width, core = cut
     backend = loaded(request, framework, "64")
     r, i = (np.random.default_rng(height).random((1, height, width, c)) for c in (3, 1))
-    (whole,) = backend.run(backend.kind, "restore", r, i)
-    (part,) = backend.run(backend.kind, "restore", r, i, core=core)
+    (whole,) = backend.run("restore", r, i)
+    (part,) = backend.run("restore", r, i, core=core)
     assert part.shape == whole[:, *core].shape
     assert np.abs(part - whole[:, *core]).max() <= 1e-12
 
@@ -112,13 +110,14 @@ def test_a_window_too_narrow_shows(request, monkeypatch, level):
     backend = loaded(request, "torch", "64")
     r, i = (np.random.default_rng(level).random((1, 240, 240, c)) for c in (3, 1))
     core = slice(96, 144), slice(96, 144)
-    (expected,) = backend.run(backend.kind, "restore", r, i, core=core)
-    monkeypatch.setattr(windows, "CONVS", [n - 2 * (k == level) for k, n in enumerate(windows.CONVS)])
-    assert np.abs(backend.run(backend.kind, "restore", r, i, core=core)[0] - expected).max() > 1e-12
+    (expected,) = backend.run("restore", r, i, core=core)
+    convs = tuple(n - 2 * (k == level) for k, n in enumerate(RESTORATION.reach.convs))
+    monkeypatch.setitem(RESTORATION.__dict__, "reach", Reach(94, 16, convs))
+    assert np.abs(backend.run("restore", r, i, core=core)[0] - expected).max() > 1e-12
 
 
 def test_windows_shrink_on_the_way_up():
-    cuts, inside = windows.windows((slice(96, 1096), slice(96, 896)), (1192, 992))
+    cuts, inside = RESTORATION.reach.windows((slice(96, 1096), slice(96, 896)), (1192, 992))
     sizes = [tuple(s.stop - s.start for s in window.skip) for window in cuts]
     assert sizes == [(134, 108), (258, 208), (508, 408), (1008, 808)]
     assert inside == (slice(4, 1004), slice(4, 804))
@@ -131,7 +130,7 @@ def test_a_core_outside_the_tile_is_refused(core):
     with pytest.raises(
         KindlingError, match=f"core is {core[0].start}:{core[0].stop}, expected a part of the tile's 0:5"
     ):
-        windows.windows(core, (5, 5))
+        RESTORATION.reach.windows(core, (5, 5))
 
 
 @pytest.mark.parametrize(
@@ -141,7 +140,7 @@ def test_both_frameworks_refuse_a_core_outside(request, framework):
     backend = loaded(request, framework, "64")
     r, i = np.zeros((1, 5, 5, 3)), np.zeros((1, 5, 5, 1))
     with pytest.raises(KindlingError, match="core is 3:9, expected a part of the tile's 0:5"):
-        backend.run(backend.kind, "restore", r, i, core=(slice(3, 9), slice(0, 5)))
+        backend.run("restore", r, i, core=(slice(3, 9), slice(0, 5)))
 
 
 @pytest.mark.torch
@@ -150,7 +149,7 @@ def test_every_part_of_a_piece_is_the_whole_photos(request):
     image = np.random.default_rng(1).random((75, 150, 3))
     (expected,) = tiling.pieces(lambda rows, columns: image[rows, columns], tiling.whole(75, 150), backend, [1.0, 5.0])
     for piece in tiling.pieces(lambda rows, columns: image[rows, columns], tiling.square(75, 150, 48), backend, [1, 5]):
-        for name in ("image", "R", "L", "restored", "adjusted", "enhanced"):
+        for name in ("image", "R", "L", "restored", "adjusted", "lit", "enhanced"):
             got, want = getattr(piece, name), getattr(expected, name)
             got, want = (x if isinstance(x, list) else [x] for x in (got, want))
             for a, b in zip(got, want, strict=True):
@@ -165,8 +164,8 @@ def test_fitting_covers_the_photo_within_the_budget(height, width, pixels):
     for spans, size in ((grid.rows, height), (grid.columns, width)):
         assert [s.start for s in spans] == [0] + [s.stop for s in spans[:-1]]
         assert spans[-1].stop == size
-        assert all(s.start % tiling.ALIGNMENT == 0 for s in spans)
-    assert grid.largest <= max(pixels, (16 + 2 * tiling.RESTORE) ** 2)
+        assert all(s.start % 16 == 0 for s in spans)
+    assert grid.largest <= max(pixels, (16 + 2 * 96) ** 2)
     assert grid.computed >= height * width
     if height * width <= pixels:
         assert grid == tiling.whole(height, width) or len(grid.rows) * len(grid.columns) == 1
@@ -181,32 +180,4 @@ def loaded(request, framework, bits):
     import importlib
 
     kind = request.getfixturevalue(f"{framework}_kind{bits}")
-    return Backend(framework, kind, importlib.import_module(f"kind_{framework}.arrays").run)
-
-
-def steps(net):
-    """The coarsest stride of a net: 2 to the number of its pools."""
-    return 2 ** sum(layer.pooled for layer in net.layers)
-
-
-def reach(net):
-    """How far the outputs look beyond themselves, taken a step of the pools at a time, as tiles are.
-
-    Walks the table backwards from such a step: a conv looks size // 2 farther at its own resolution, a pool reads two
-    pixels for one, an up-conv one for two.
-    """
-    first = 4096
-    last = first + steps(net) - 1
-    needed = {layer.name: (first, last) for layer in net.layers if layer.gives}
-    for layer in reversed(net.layers):
-        low, high = needed[layer.name]
-        sources = dict.fromkeys(layer.of, (low - layer.size // 2, high + layer.size // 2))
-        if layer.pooled:
-            sources = {name: (2 * low, 2 * high + 1) for name, (low, high) in sources.items()}
-        if layer.kind == "up":
-            below, skip = layer.of
-            sources = {below: (low // 2, high // 2), skip: (low, high)}
-        for name, (low, high) in sources.items():
-            before = needed.get(name, (low, high))
-            needed[name] = min(before[0], low), max(before[1], high)
-    return max(max(first - needed[name][0], needed[name][1] - last) for name in net.inputs)
+    return importlib.import_module(f"kind_{framework}.runtime").Model(kind)

@@ -12,9 +12,9 @@ from PIL import Image
 from kindling import KindlingError
 from kindling.cli import main
 from kindling.enhancing.ratio import EPSILON, LARGEST, LEVEL, auto_ratio, true_ratio
-from kindling.enhancing.render import Backend
-from kindling.enhancing.tiles import square, whole
+from kindling.enhancing.tiles import keep, square, whole
 from kindling.evaluating.scores import find_pairs, metrics
+from tests.support.models import FakeModel
 
 NOISE = np.random.default_rng(0).integers(0, 255, (33, 40, 3), np.uint8)
 NEAR = np.clip(NOISE.astype(int) + np.random.default_rng(1).integers(-20, 20, NOISE.shape), 0, 255).astype(np.uint8)
@@ -89,27 +89,29 @@ def test_lpips_is_given_what_it_expects(monkeypatch):
 
 
 def fake(light):
-    """A backend whose illumination is a function of the image."""
-    return Backend("fake", None, lambda kind, step, x: (x, light(x[..., :1]).astype(np.float32)))
+    """A model whose illumination is a function of the image."""
+    return FakeModel(lambda verb, x: (x, light(x[..., :1]).astype(np.float32)))
 
 
 @pytest.mark.parametrize("grid", [whole(33, 40), square(33, 40, 16)], ids=["whole", "tiled"])
 def test_ratios_are_their_means(grid):
     low, high = (x.astype(np.float32) / 255 for x in (NOISE // 4 + 1, NOISE))
-    backend = fake(lambda x: x)
-    readers = [lambda rows, columns, x=x: x[rows, columns] for x in (low, high)]
+    model = fake(lambda x: x)
+    kept = keep(lambda rows, columns: low[rows, columns], grid, model)
     expected = np.mean(high[..., 0] / (low[..., 0] + np.float32(0.0001)))  # evaluate_LOLdataset.py
-    assert true_ratio(*readers, grid, backend) == pytest.approx(expected, rel=1e-6)
+    assert true_ratio(kept, lambda rows, columns: high[rows, columns], grid, model) == pytest.approx(expected, rel=1e-6)
     blind = min(np.mean(LEVEL / (low[..., 0] + EPSILON)), LARGEST)
-    assert auto_ratio(readers[0], grid, backend) == pytest.approx(blind, rel=1e-6)
+    assert auto_ratio(kept, grid) == pytest.approx(blind, rel=1e-6)
 
 
 @pytest.mark.parametrize(("level", "ratio"), [(0.0, 10.0), (0.062, 9.984), (0.31, 1.9994), (0.62, 0.9998), (1, 0.62)])
 def test_auto_ratio_of_known_light(level, ratio):
     """A photo as light as well-lit ones asks for 1, a darker one for more, a black one for the most there is."""
     grid = whole(3, 3)
-    found = auto_ratio(lambda rows, columns: np.zeros((3, 3, 3)), grid, fake(lambda x: np.full_like(x, level)))
-    assert found == pytest.approx(ratio, abs=1e-3)
+    model = fake(lambda x: np.full_like(x, level))
+    assert auto_ratio(keep(lambda rows, columns: np.zeros((3, 3, 3)), grid, model), grid) == pytest.approx(
+        ratio, abs=1e-3
+    )
 
 
 # --- pairs -------------------------------------------------------------------------------------------------------

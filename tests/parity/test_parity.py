@@ -8,6 +8,7 @@ import pytest
 
 from kindling.parity.check import Report, Row, Side, _passes, compare, random_cases
 from kindling.parity.distance import distance, magnitude, mean_distance
+from tests.support.models import FakeModel
 from tests.support.weights import seeded
 
 inf = math.inf
@@ -71,15 +72,18 @@ def test_random_cases_are_reproducible():
 
 
 def test_no_rows_is_no_proof():
-    assert not Report([], [], ["DecomNet"], None).ok
+    assert not Report([], [], ["DecomNet"], None, "TF", "torch").ok
 
 
 @pytest.fixture
 def sides(tf_kind, tf_kind64, torch_kind, torch_kind64):
-    import kind_tf.arrays
-    import kind_torch.arrays
+    import kind_tf.runtime
+    import kind_torch.runtime
 
-    return Side("TF", tf_kind, tf_kind64, kind_tf.arrays), Side("torch", torch_kind, torch_kind64, kind_torch.arrays)
+    return (
+        Side("TF", kind_tf.runtime.Model(tf_kind), kind_tf.runtime.Model(tf_kind64)),
+        Side("torch", kind_torch.runtime.Model(torch_kind), kind_torch.runtime.Model(torch_kind64)),
+    )
 
 
 @pytest.mark.tf
@@ -100,8 +104,8 @@ def test_one_wrong_weight_is_found(sides):
     import torch
 
     with torch.no_grad():
-        for kind in (sides[1].single, sides[1].double):
-            kind.Restoration_net.de_conv7_1.bias[5] += 1e-3
+        for model in (sides[1].single, sides[1].double):
+            model.kind.Restoration_net.de_conv7_1.bias[5] += 1e-3
     report = compare(*sides, random_cases(["16x16"]))
     assert [r.what for r in report.first_differences] == ["Restoration_net/de_conv7_1/BiasAdd"]
     assert {r.what for r in report.outputs if not r.ok} == {"restored", "enhanced"}
@@ -110,8 +114,8 @@ def test_one_wrong_weight_is_found(sides):
 @pytest.mark.tf
 @pytest.mark.torch
 def test_a_partial_checkpoint_is_compared_as_far_as_it_goes():
-    import kind_tf.arrays
-    import kind_torch.arrays
+    import kind_tf.runtime
+    import kind_torch.runtime
 
     variables = seeded("Illumination_adjust_net")
     sides = []
@@ -119,7 +123,7 @@ def test_a_partial_checkpoint_is_compared_as_far_as_it_goes():
         kinds = [package.KinD(["Illumination_adjust_net"], dtype) for dtype in ("float32", "float64")]
         for kind in kinds:
             kind.assign(variables)
-        sides.append(Side(name, *kinds, package.arrays))
+        sides.append(Side(name, *map(package.runtime.Model, kinds)))
     report = compare(*sides, random_cases(["5x7"]))
     assert report.ok
     assert [r.what for r in report.outputs] == ["adjusted"]
@@ -127,29 +131,23 @@ def test_a_partial_checkpoint_is_compared_as_far_as_it_goes():
 
 
 def test_json_has_no_infinities():
-    report = Report([Row("case", "R", inf, inf, inf, inf, inf, ok=False, note="it crashed")], [], [], None)
+    report = Report(
+        [Row("case", "R", inf, inf, inf, inf, inf, ok=False, note="it crashed")], [], [], None, "TF", "torch"
+    )
     held = json.loads(json.dumps(report.as_dict(), allow_nan=False))
     assert held["outputs"][0]["difference"] is None
     assert held["outputs"][0]["note"] == "it crashed"
 
 
-class _Stub:
-    """A side whose "decompose" gives fixed arrays: float32 and float64 each."""
-
-    DecomNet = True
-
-    def __init__(self, value):
-        self.value = value
-
-
 def stub(name, single, double):
-    import types
+    """A side whose "decompose" gives fixed numbers: float32 and float64 each."""
 
-    def run(kind, step, *arrays, **options):
-        return (np.full((1, 2, 2, 3), kind.value), np.full((1, 2, 2, 1), kind.value))
+    def giving(value):
+        return FakeModel(
+            lambda verb, *x, **dials: (np.full((1, 2, 2, 3), value), np.full((1, 2, 2, 1), value)), nets=["DecomNet"]
+        )
 
-    arrays = types.SimpleNamespace(run=run, layers=lambda kind, net, *x: iter(()))
-    return Side(name, _Stub(np.float32(single)), _Stub(np.float64(double)), arrays)
+    return Side(name, giving(np.float32(single)), giving(np.float64(double)))
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,12 @@ pytestmark = [pytest.mark.tf, pytest.mark.torch]
 
 @pytest.fixture
 def sides(tf_kind, tf_kind64, torch_kind, torch_kind64):
-    import kind_tf.arrays
-    import kind_torch.arrays
+    import kind_tf.runtime
+    import kind_torch.runtime
 
     return (
-        Side("TF", tf_kind, tf_kind64, kind_tf.arrays),
-        Side("torch", torch_kind, torch_kind64, kind_torch.arrays),
+        Side("TF", kind_tf.runtime.Model(tf_kind), kind_tf.runtime.Model(tf_kind64)),
+        Side("torch", kind_torch.runtime.Model(torch_kind), kind_torch.runtime.Model(torch_kind64)),
     )
 
 
@@ -25,7 +25,7 @@ CASES = random_cases(["x".join(map(str, SIZE))])
 @pytest.mark.parametrize("pitfall", PITFALLS, ids=lambda p: p.name)
 def test_parity_names_what_was_broken(sides, pitfall):
     reference, port = sides
-    with broken(port.single, pitfall), broken(port.double, pitfall):
+    with broken(port.single.kind, pitfall), broken(port.double.kind, pitfall):
         report = compare(reference, port, CASES)
     assert not report.ok
     first = [row.what for row in report.first_differences if row.what.startswith(pitfall.net + "/")]
@@ -41,6 +41,6 @@ def test_the_unbroken_mirror_passes(sides):
 def test_broken_mirrors_are_whole_again(sides):
     """The table of costs in docs/parity.md relies on it."""
     for pitfall in PITFALLS:
-        with broken(sides[1].single, pitfall):
+        with broken(sides[1].single.kind, pitfall):
             pass
     assert compare(*sides, CASES).ok

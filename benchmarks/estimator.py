@@ -1,0 +1,113 @@
+"""python -m benchmarks.estimator WEIGHTS --data DIR ... --val DIR ... [--limit 150] [--most 6] [--out FILE]
+
+Fits the ratio that `auto` guesses (kindling/families/kind/estimator.py) to the pairs of --data, with the weights it
+goes with, and writes WEIGHTS/estimator.json. Which statistics it looks at, how strongly it is held back, and by how
+much all guesses are shifted is chosen by the pictures of the pairs of --val: statistics are taken in one after the
+other for as long as the mean PSNR over the folders rises. Each folder counts alike.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.chain import PROTOCOLS, Chain
+from benchmarks.protocols import eight_bits
+from kindling.evaluating import metrics
+from kindling.evaluating.scores import find_pairs
+from kindling.families.kind.estimator import FEATURES, FILE, Estimator, fit, statistics
+from kindling.photos.photo import read_photo
+from kindling.training.joint import EPSILON
+
+GRID = np.exp(np.linspace(np.log(0.8), np.log(20), 12))  # ratios that the pictures are made at
+RIDGES = (0.3, 3.0, 30.0)
+SHIFTS = np.linspace(-0.3, 0.2, 11)  # of the logarithm: too bright costs more than too dark
+
+
+def training(chain, folders, limit):
+    """numbers (n, statistics), ratios (n,) and weights (n,) of the pairs of `folders`, at most `limit` of each."""
+    rows, ratios, weights = [], [], []
+    for folder in folders:
+        pairs = find_pairs(folder / "low", folder / "high")
+        pairs = pairs[:: -(-len(pairs) // limit)]
+        for low, high in pairs:
+            photo = read_photo(low)
+            L = chain.light(photo)
+            rows.append(statistics(L, photo.stretched()))
+            ratios.append(np.mean(chain.light(read_photo(high)) / (L + np.float32(EPSILON))))
+            weights.append(1 / len(pairs))
+    return np.array(rows), np.array(ratios), np.array(weights)
+
+
+def curves(chain, folder):
+    """Of each pair its statistics, and the PSNR of its picture at each ratio of GRID by each of the PROTOCOLS."""
+    rows = []
+    for low, high in find_pairs(folder / "low", folder / "high"):
+        prepared, truth = chain.prepare(read_photo(low)), eight_bits(read_photo(high))
+        psnr = {p: [metrics.psnr(prepared.at(ratio, p), truth) for ratio in GRID] for p in PROTOCOLS}
+        rows.append((statistics(prepared.L, prepared.x), psnr))
+    return rows
+
+
+def score(estimator, folders, protocol="plain"):
+    """The mean PSNR of the guesses, each folder alike; between the ratios of GRID by straight lines."""
+    return float(np.mean([_mean(estimator, rows, protocol) for rows in folders]))
+
+
+def _mean(estimator, rows, protocol):
+    at = [np.interp(np.log(estimator.of(numbers)), np.log(GRID), psnr[protocol]) for numbers, psnr in rows]
+    return float(np.mean(at))
+
+
+def shifted(estimator, by):
+    """Every guess times exp(by)."""
+    constant = estimator.coefficients["constant"] + by
+    factor = float(np.exp(by))
+    return Estimator(
+        {**estimator.coefficients, "constant": constant}, estimator.least * factor, estimator.most * factor
+    )
+
+
+def choose(numbers, ratios, weights, folders, most):
+    """The estimator whose pictures are best, of at most `most` statistics; and the trail of (names, score)."""
+    names, trail, best = [], [], None
+    while len(names) < most:
+        found = []
+        for name in FEATURES:
+            if name in names:
+                continue
+            for ridge in RIDGES:
+                fitted = fit(numbers, ratios, [*names, name], ridge, weights)
+                found += [(score(moved := shifted(fitted, by), folders), name, moved) for by in SHIFTS]
+        top = max(found, key=lambda entry: entry[0])
+        if best and top[0] < best[0] + 0.02:  # less is chance
+            break
+        best, names = top, [*names, top[1]]
+        trail.append((names, top[0]))
+    return best[2], trail
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("weights", type=Path)
+    parser.add_argument("--data", type=Path, action="append", required=True)
+    parser.add_argument("--val", type=Path, action="append", required=True)
+    parser.add_argument("--limit", type=int, default=150)
+    parser.add_argument("--most", type=int, default=6)
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    chain = Chain(options.weights)
+    numbers, ratios, weights = training(chain, options.data, options.limit)
+    folders = [curves(chain, folder) for folder in options.val]
+    found, trail = choose(numbers, ratios, weights, folders, options.most)
+    for names, psnr in trail:
+        print(f"{psnr:.2f} dB  {' + '.join(names)}", flush=True)
+    for folder, rows in zip(options.val, folders, strict=True):
+        plain, photo = (_mean(found, rows, protocol) for protocol in PROTOCOLS)
+        known = np.mean([max(psnr["plain"]) for _, psnr in rows])
+        print(f"{folder}: {plain:.2f} dB, with mask and blend {photo:.2f}, at each photo's best ratio {known:.2f}")
+    found.write(options.out or options.weights / FILE)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""python -m benchmarks.protocols WEIGHTS PAIRS... [--pad 0] [--csv OUT]
+
+Every figure that is printed of enhancers, on the same pictures: PAIRS are folders with low/ and high/. Each row is a
+way to make the picture, with its PSNR (RGB, 8 bits), SSIM (gaussian window) and their 95 % intervals, by 2,000
+bootstrap samples over the images. `given` takes the ratio from the partner and `mean` the partner's brightness too, so
+they are not blind; `auto`, `5`, `photo` (mask and blend, as evaluate.py), `gamma` and `clahe` are.
+"""
+
+import argparse
+import csv
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.chain import Chain
+from kindling.evaluating import metrics
+from kindling.evaluating.scores import find_pairs
+from kindling.images import to_pixels
+from kindling.photos.photo import Photo, read_photo
+
+LEVEL = 0.45  # the mean that one gamma curve brings a photo to
+WAYS = {
+    "input": "the dark photo as it is",
+    "given": "ratio from the partner, restored * adjusted: evaluate_LOLdataset.py",
+    "mean": "the same at the partner's mean grey",
+    "auto": "ratio by the estimator, restored * adjusted",
+    "photo auto": "the same with mask and blend",
+    "photo 5": "ratio 5 with mask and blend: evaluate.py",
+    "gamma": "one gamma curve of the stretched photo to a mean of 0.45, never darkening; no network",
+    "clahe": "scikit-image's equalize_adapthist of the stretched photo; no network",
+}
+
+
+def gamma(x: np.ndarray) -> np.ndarray:
+    """x ** g with the g, at most 1, that brings its mean to LEVEL. x: (h, w, 3) in [0, 1]."""
+    least, most = 0.02, 1.0
+    for _ in range(30):
+        middle = (least + most) / 2
+        least, most = (middle, most) if np.mean(x**middle) > LEVEL else (least, middle)
+    return x**most
+
+
+def clahe(x: np.ndarray) -> np.ndarray:
+    """x: (h, w, 3) in [0, 1]."""
+    from skimage.exposure import equalize_adapthist
+
+    return equalize_adapthist(x)
+
+
+def pictures(chain: Chain, photo: Photo, partner: Photo) -> dict[str, np.ndarray]:
+    """By every one of the WAYS: (h, w, 3) uint8."""
+    prepared = chain.prepare(photo)
+    given = prepared.at(prepared.true_ratio(chain.light(partner)))
+    auto = prepared.auto_ratio
+    return {
+        "input": eight_bits(photo),
+        "given": given,
+        "mean": metrics.to_gt_mean(given, eight_bits(partner)),
+        "auto": prepared.at(auto),
+        "photo auto": prepared.at(auto, "photo"),
+        "photo 5": prepared.at(5.0, "photo"),
+        "gamma": to_pixels(gamma(prepared.x)),
+        "clahe": to_pixels(clahe(prepared.x)),
+    }
+
+
+def eight_bits(photo: Photo) -> np.ndarray:
+    return photo.pixels if photo.pixels.dtype == np.uint8 else (photo.pixels >> 8).astype(np.uint8)
+
+
+def interval(values: np.ndarray, seed: int = 0) -> tuple[float, float]:
+    """The 95 % interval of the mean of `values`, by bootstrap."""
+    random = np.random.default_rng(seed)
+    means = values[random.integers(len(values), size=(2000, len(values)))].mean(1)
+    return float(np.quantile(means, 0.025)), float(np.quantile(means, 0.975))
+
+
+def measure(chain: Chain, folder: Path, alter: Callable[[Photo, int], Photo] = lambda photo, number: photo) -> dict:
+    """way -> (n, 2) PSNR and SSIM of each pair of `folder`. alter: what is done to the dark photo first."""
+    figures = {way: [] for way in WAYS}
+    for number, (low, high) in enumerate(find_pairs(folder / "low", folder / "high")):
+        partner = read_photo(high)
+        truth = eight_bits(partner)
+        for way, picture in pictures(chain, alter(read_photo(low), number), partner).items():
+            figures[way].append((metrics.psnr(picture, truth), metrics.ssim(picture, truth)))
+    return {way: np.array(rows) for way, rows in figures.items()}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("weights", type=Path)
+    parser.add_argument("pairs", type=Path, nargs="+")
+    parser.add_argument("--pad", type=int, default=0, help="pixels that a photo is reflected by, outside the nets")
+    parser.add_argument("--csv", type=Path, help="a file for the figures of every image")
+    options = parser.parse_args()
+    chain, lines = Chain(options.weights, options.pad), [("set", "way", "image", "psnr", "ssim")]
+    for folder in options.pairs:
+        figures = measure(chain, folder)
+        print(f"\n{folder}\n\n| {len(figures['input'])} pairs | PSNR | | SSIM | |\n|---|---|---|---|---|", flush=True)
+        for way, rows in figures.items():
+            (psnr, ssim), spans = rows.mean(0), [interval(column) for column in rows.T]
+            print(f"| {way} | {psnr:.2f} | {spans[0][0]:.2f} to {spans[0][1]:.2f} "
+                  f"| {ssim:.4f} | {spans[1][0]:.3f} to {spans[1][1]:.3f} |", flush=True)  # fmt: skip
+            lines += [(folder, way, number, f"{p:.4f}", f"{s:.4f}") for number, (p, s) in enumerate(rows)]
+    if options.csv:
+        with options.csv.open("w", newline="") as file:
+            csv.writer(file).writerows(lines)
+
+
+if __name__ == "__main__":
+    main()
