@@ -6,15 +6,17 @@ Behind the sentence in docs/parity.md on what the yardstick does not cover.
 
 import kind_tf.arrays
 import kind_torch.arrays
+from benchmarks import parser
 from kindling.families.kind.nets import NETS
 from kindling.parity.distance import distance
-from tests.models.test_models import random_inputs
+from tests.support.inputs import random_inputs
 from tests.support.weights import STEPS, seeded
 
 PACKAGES = (kind_tf, kind_torch)
 
 
 def main() -> None:
+    parser(__doc__).parse_args()
     kinds = {(package, dtype): package.KinD(dtype=dtype) for package in PACKAGES for dtype in ("float32", "float64")}
     print("| weights times | net | tf from exact | torch from exact | float64, torch from tf | over |")
     print("|---|---|---|---|---|---|")

@@ -9,7 +9,6 @@ from typing import Any
 import tensorflow as tf
 
 from kind_tf import arrays
-from kind_tf.arrays import choose_device
 from kind_tf.kind import KinD
 from kindling.core.errors import KindlingError, OutOfMemory
 from kindling.core.model import Array, Core
@@ -30,7 +29,8 @@ class Model:
 
     def __init__(self, kind: KinD):
         self.kind = kind
-        self.device = _word(next(iter(kind.by_name.values())).device)
+        self._gpu = "GPU" in (kind.device or _first_device())
+        self.device = "cpu" if not self._gpu else f"cuda:{(kind.device or 'GPU:0').rpartition(':')[2]}"
         self.precision: str = kind.dtype.name
         self.nets = frozenset(kind.nets)
 
@@ -52,7 +52,7 @@ class Model:
 
     def free_bytes(self) -> int:
         """Of main memory; of a GPU, what any has."""
-        return memory.free() if self.device == "cpu" else GPU_BYTES
+        return GPU_BYTES if self._gpu else memory.free()
 
     def rest(self) -> None:
         """Give back what is kept for the next tile."""
@@ -62,11 +62,11 @@ class Model:
 def open_model(
     variables: Mapping[str, Array], *, device: str = "auto", precision: str = "float32", source: str = "these weights"
 ) -> Model:
-    """A Model of slim variables. device: as choose_device takes it. precision: float32 or float64.
+    """A Model of slim variables. device: as `choose_device` of arrays.py. precision: float32 or float64.
 
     Raises KindlingError if there is no such device, or the precision is none that it computes in.
     """
-    place = choose_device(device)
+    place = arrays.choose_device(device)
     if precision not in ("float32", "float64"):
         raise KindlingError(f"--runtime tf computes in float32, not in {precision}; --runtime torch does, on GPUs")
     kind = KinD(KIND.nets_in(variables), precision, source=source, device=place)
@@ -74,7 +74,6 @@ def open_model(
     return Model(kind)
 
 
-def _word(name: str) -> str:
-    """`/job:localhost/replica:0/task:0/device:GPU:1` -> `cuda:1`; a CPU is `cpu`."""
-    spec = tf.DeviceSpec.from_string(name)
-    return f"cuda:{spec.device_index}" if spec.device_type == "GPU" else spec.device_type.lower()
+def _first_device():
+    """Where TensorFlow computes if nobody says where."""
+    return "GPU:0" if tf.config.list_logical_devices("GPU") else "CPU:0"

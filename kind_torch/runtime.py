@@ -80,7 +80,7 @@ def open_model(
 
     Raises KindlingError if there is no such device, or the precision is none that it computes in.
     """
-    place = choose_device(device)
+    place = arrays.choose_device(device)
     if precision in HALVES and place.type == "cpu":
         raise KindlingError(f"--precision {precision} is for GPUs, and this model runs on {place}; float32 is for CPUs")
     with torch.random.fork_rng(devices=[]):  # the weights drawn here are thrown away, and must cost nobody's seed

@@ -6,15 +6,8 @@ import pytest
 import convert
 from kindling.families.kind.nets import NETS
 from kindling.parity.distance import distance, magnitude, mean_distance
+from tests.support.inputs import ODD_SIZES, random_inputs, reference_goldens, reference_inputs
 from tests.support.weights import ALL_GOLDENS, GOLDEN_IDS, STEPS, seeded
-
-ODD_SIZES = [(1, 1, 1), (1, 2, 3), (1, 5, 7), (3, 16, 16), (1, 17, 33), (1, 37, 51), (2, 31, 48), (1, 95, 130)]
-
-
-def random_inputs(net, size, dtype=np.float32):
-    rng = np.random.default_rng([7, *size])
-    return [rng.random((*size, channels), np.float32).astype(dtype) for channels in NETS[net].inputs.values()]
-
 
 # --- kind_tf -----------------------------------------------------------------------------------------------------
 
@@ -172,38 +165,3 @@ def test_any_weights_are_as_exact_in_torch_as_in_tf(seed):
         *(results[k] for k in [("kind_tf", "float64"), ("kind_tf", "float32"), ("kind_torch", "float32")]), strict=True
     ):
         assert distance(torch_, exact) <= max(distance(tf_, exact), 1e-5)
-
-
-# --- helpers on the authors' files -------------------------------------------------------------------------------
-
-
-def reference_goldens(reference):
-    """(name, step, inputs, outputs) of every forward golden made by the authors' graphs."""
-    from kindling.images import load_images
-
-    folder = reference / "goldens"
-    photos = {p.stem: load_images(p)[np.newaxis] for p in sorted((reference / "images").iterdir())}
-    for file in sorted(folder.glob("decom_*.npz")):
-        if file.stem == "decom_layers":
-            continue
-        with np.load(file) as golden:
-            x = golden["x"] if "x" in golden else photos[file.stem.removeprefix("decom_image_")]
-            yield file.stem, "decompose", [x], [golden["R"], golden["L"]]
-    for file in sorted(folder.glob("adjust_*.npz")):
-        with np.load(file) as golden:
-            if "i" in golden:
-                yield file.stem, "adjust", [golden["i"], golden["ratio"]], [golden["out"]]
-            else:
-                photo, ratio = file.stem.removeprefix("adjust_image_").split("_")
-                with np.load(folder / f"decom_image_{photo}.npz") as decomposed:
-                    i = decomposed["L"]
-                yield file.stem, "adjust", [i, np.full_like(i, float(ratio))], [golden["out"]]
-    for file in sorted(folder.glob("restoration_*.npz")):
-        with np.load(file) as golden:
-            yield file.stem, "restore", [golden["r"], golden["i"]], [golden["out"]]
-
-
-def reference_inputs(reference, net):
-    for _, step, inputs, _ in reference_goldens(reference):
-        if step == STEPS[net]:
-            yield inputs

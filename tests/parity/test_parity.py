@@ -88,7 +88,7 @@ def sides(tf_kind, tf_kind64, torch_kind, torch_kind64):
 
 @pytest.mark.tf
 @pytest.mark.torch
-@pytest.mark.parametrize("size", ["1x1", "2x3", "3x37x51"])
+@pytest.mark.parametrize("size", ["1x1", "2x3", pytest.param("3x37x51", marks=pytest.mark.slow)])
 def test_the_two_pass(sides, size):
     report = compare(*sides, random_cases([size]))
     assert report.ok

@@ -22,6 +22,8 @@ FEEDS = {
     "restoration": ("input_low_r", "input_low_i", "input_high_r"),
 }
 LR = 1e-4  # of the goldens
+# Adjustment is the small net; what trains the other two takes seconds a step.
+EACH_TASK = [pytest.param(task, marks=[] if task == "adjustment" else pytest.mark.slow) for task in TASKS]
 BACKENDS = [pytest.param("tf", marks=pytest.mark.tf), pytest.param("torch", marks=pytest.mark.torch)]
 
 
