@@ -47,7 +47,7 @@ def choose_device(device: str | torch.device) -> torch.device:
         known = "auto, cpu, cuda, cuda:1 and so on, mps"
         raise KindlingError(f"there is no device {str(device)!r}; there are {known}") from None
     if (place.index or 0) >= count:
-        raise KindlingError(f"PyTorch sees no device {device} here: it sees {count} of that kind")
+        raise KindlingError(f"PyTorch sees no {device} here: it sees {count} of that kind")
     return place
 
 

@@ -3,6 +3,10 @@
 kind_torch/losses/objective.py is the same file in PyTorch.
 """
 
+from collections.abc import Iterable, Sequence
+
+import tensorflow as tf
+
 from kind_tf.losses import color, kind, perceptual, pixel, probability, pyramid, scene, structure
 from kindling.losses import expression as catalogue
 
@@ -22,7 +26,12 @@ OWN = {
 }
 
 
-def objective_loss(objective, images, weights=(), features=None):
+def objective_loss(
+    objective: catalogue.Objective,
+    images: Sequence[tf.Tensor],
+    weights: Iterable[tf.Tensor] = (),
+    features: perceptual.Features | None = None,
+) -> dict[str, tf.Tensor]:
     """The terms of `objective` by their names, unweighted, and their weighted sum as `total`.
 
     images: of decomposition R_low, L_low, R_high, L_high, low, high; of the others out, target. A catalogue loss
