@@ -68,6 +68,7 @@ setup(
         "click >= 8.1",
         "google-crc32c >= 1.5",
         "h5py >= 3.10",
+        "ml_dtypes >= 0.4",
         "numpy >= 1.26",
         "Pillow >= 12.2",
         "pooch >= 1.8",

@@ -3,7 +3,8 @@
 Every figure that is printed of enhancers, on the same pictures: PAIRS are folders with low/ and high/. Each row is a
 way to make the picture, with its PSNR (RGB, 8 bits), SSIM (gaussian window) and their 95 % intervals, by 2,000
 bootstrap samples over the images. `given` takes the ratio from the partner and `mean` the partner's brightness too, so
-they are not blind; `auto`, `5`, `photo` (mask and blend, as evaluate.py), `gamma` and `clahe` are.
+they are not blind; `auto`, `5`, `photo` (mask and blend, as evaluate.py), `gamma` and `clahe` are. The two last columns
+are SSIM as other papers take it: scikit-image's uniform window of 7x7, and the gaussian window on grey.
 """
 
 import csv
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from skimage.metrics import structural_similarity
 
 from benchmarks import parser
 from benchmarks.chain import Chain
@@ -69,6 +71,13 @@ def eight_bits(photo: Photo) -> np.ndarray:
     return photo.pixels if photo.pixels.dtype == np.uint8 else (photo.pixels >> 8).astype(np.uint8)
 
 
+def figures_of(picture: np.ndarray, truth: np.ndarray) -> tuple[float, ...]:
+    """PSNR, and SSIM in three definitions. picture, truth: (h, w, 3) uint8."""
+    grey = [np.repeat(np.round(image @ [0.299, 0.587, 0.114])[..., None], 3, 2) for image in (picture, truth)]
+    uniform = structural_similarity(picture, truth, data_range=255, channel_axis=2)
+    return metrics.psnr(picture, truth), metrics.ssim(picture, truth), uniform, metrics.ssim(*grey)
+
+
 def interval(values: np.ndarray, seed: int = 0) -> tuple[float, float]:
     """The 95 % interval of the mean of `values`, by bootstrap."""
     random = np.random.default_rng(seed)
@@ -77,13 +86,13 @@ def interval(values: np.ndarray, seed: int = 0) -> tuple[float, float]:
 
 
 def measure(chain: Chain, folder: Path, alter: Callable[[Photo, int], Photo] = lambda photo, number: photo) -> dict:
-    """way -> (n, 2) PSNR and SSIM of each pair of `folder`. alter: what is done to the dark photo first."""
+    """way -> (n, 4) `figures_of` each pair of `folder`. alter: what is done to the dark photo first."""
     figures = {way: [] for way in WAYS}
     for number, (low, high) in enumerate(find_pairs(folder / "low", folder / "high")):
         partner = read_photo(high)
         truth = eight_bits(partner)
         for way, picture in pictures(chain, alter(read_photo(low), number), partner).items():
-            figures[way].append((metrics.psnr(picture, truth), metrics.ssim(picture, truth)))
+            figures[way].append(figures_of(picture, truth))
     return {way: np.array(rows) for way, rows in figures.items()}
 
 
@@ -94,15 +103,17 @@ def main() -> None:
     arguments.add_argument("--pad", type=int, default=0, help="pixels that a photo is reflected by, outside the nets")
     arguments.add_argument("--csv", type=Path, help="a file for the figures of every image")
     options = arguments.parse_args()
-    chain, lines = Chain(options.weights, options.pad), [("set", "way", "image", "psnr", "ssim")]
+    chain, lines = Chain(options.weights, options.pad), [("set", "way", "image", "psnr", "ssim", "uniform", "grey")]
     for folder in options.pairs:
         figures = measure(chain, folder)
-        print(f"\n{folder}\n\n| {len(figures['input'])} pairs | PSNR | | SSIM | |\n|---|---|---|---|---|", flush=True)
+        print(f"\n{folder}\n\n| {len(figures['input'])} pairs | PSNR | | SSIM | | 7x7 | grey |")
+        print("|---|" + 6 * "---|", flush=True)
         for way, rows in figures.items():
-            (psnr, ssim), spans = rows.mean(0), [interval(column) for column in rows.T]
+            (psnr, ssim, *others), spans = rows.mean(0), [interval(column) for column in rows.T[:2]]
             print(f"| {way} | {psnr:.2f} | {spans[0][0]:.2f} to {spans[0][1]:.2f} "
-                  f"| {ssim:.4f} | {spans[1][0]:.3f} to {spans[1][1]:.3f} |", flush=True)  # fmt: skip
-            lines += [(folder, way, number, f"{p:.4f}", f"{s:.4f}") for number, (p, s) in enumerate(rows)]
+                  f"| {ssim:.4f} | {spans[1][0]:.3f} to {spans[1][1]:.3f} "
+                  f"| {' | '.join(f'{other:.3f}' for other in others)} |", flush=True)  # fmt: skip
+            lines += [(folder, way, number, *(f"{x:.4f}" for x in row)) for number, row in enumerate(rows)]
     if options.csv:
         with options.csv.open("w", newline="") as file:
             csv.writer(file).writerows(lines)

@@ -5,6 +5,7 @@ are NHWC in [0, 1]. kind_torch/joint.py is the same file in PyTorch.
 """
 
 from collections.abc import Mapping
+from math import inf
 
 import numpy as np
 import tensorflow as tf
@@ -18,13 +19,14 @@ from kindling.training.joint import EPSILON, Held, kept_share
 __all__ = ["JointTrainer", "joint_step"]
 
 
-def joint_step(nets, optimizer, low, high, target, factor, objective, held, features=None):
+def joint_step(nets, optimizer, low, high, target, factor, objective, held, features=None, clip=inf):
     """Follow the gradient once. Returns the terms of `objective` on the picture, what holds each net, and `total`.
 
     nets: DecomNet, Restoration_net and Illumination_adjust_net by their names. low, high: (n, h, w, 3), one scene dark
     and bright, as the nets see them; target: (n, h, w, 3), what the picture is to be; factor: (n, 1, 1, 1), by which
     each patch's own ratio is multiplied. What comes of the bright photo is a target, so no gradient goes there but
-    by DecomNet's own loss. held: a kindling.training.joint.Held.
+    by DecomNet's own loss. held: a kindling.training.joint.Held. clip: the gradient is made no longer than
+    this.
     """
     with tf.GradientTape() as tape:
         R, L = nets["DecomNet"](tf.concat([low, high], 0))
@@ -40,21 +42,32 @@ def joint_step(nets, optimizer, low, high, target, factor, objective, held, feat
             "restore": losses.l1(restored, tf.stop_gradient(R_high) ** 1.2),
         }
         total = terms.pop("total") + sum(getattr(held, name) * term for name, term in own.items())
-    optimizer.step(tape.gradient(total, optimizer.params))
+    gradients = tape.gradient(total, optimizer.params)
+    if clip < inf:  # by infinity it would multiply 0
+        gradients, _ = tf.clip_by_global_norm(gradients, clip)
+    optimizer.step(gradients)
     return terms | own | {"total": total}
 
 
 class JointTrainer(Trainer):
-    """All nets in training, between plain arrays, as kindling/training.py drives a Trainer; in one process.
+    """All nets in training, between plain arrays, as kindling/training/loop.py drives a Trainer; in one process.
 
     `averaged` is a KinD whose weights are the mean of those along the way, the last ones counting most: `average` of
     what it was is kept at each step, less in the first steps. Float32, as Trainer. objective: of
     kindling/losses/expression.py, of the picture. decay: AdamW's (Loshchilov and Hutter 2019): before each step every
-    weight loses lr * decay of itself. held, features: of `joint_step`.
+    weight loses lr * decay of itself. held, features, clip: of `joint_step`.
     """
 
     def __init__(
-        self, objective, precision="float32", device="auto", decay=0.0, average=0.999, features=None, held=None
+        self,
+        objective,
+        precision="float32",
+        device="auto",
+        decay=0.0,
+        average=0.999,
+        features=None,
+        held=None,
+        clip=inf,
     ):
         if (precision, device) != ("float32", "auto"):
             raise KindlingError(
@@ -66,7 +79,7 @@ class JointTrainer(Trainer):
         self.average, self.decay, self.done, held = average, decay, 0, held or Held()
         features = self._features(objective.perceptual, features)
         self._step = tf.function(
-            lambda *batch: joint_step(self.kind.nets, self.optimizer, *batch, objective, held, features)
+            lambda *batch: joint_step(self.kind.nets, self.optimizer, *batch, objective, held, features, clip)
         )
 
     def step(self, batch: tuple[np.ndarray, ...], lr: float) -> dict[str, float]:

@@ -6,6 +6,7 @@ are NCHW in [0, 1]. kind_tf/joint.py is the same file in TensorFlow.
 
 from collections.abc import Mapping
 from functools import partial
+from math import inf
 
 import numpy as np
 import torch
@@ -20,13 +21,14 @@ from kindling.training.joint import EPSILON, Held, kept_share
 __all__ = ["JointTrainer", "joint_step"]
 
 
-def joint_step(nets, optimizer, low, high, target, factor, objective, held, features=None):
+def joint_step(nets, optimizer, low, high, target, factor, objective, held, features=None, clip=inf):
     """Follow the gradient once. Returns the terms of `objective` on the picture, what holds each net, and `total`.
 
     nets: DecomNet, Restoration_net and Illumination_adjust_net by their names. low, high: (n, 3, h, w), one scene dark
     and bright, as the nets see them; target: (n, 3, h, w), what the picture is to be; factor: (n, 1, 1, 1), by which
     each patch's own ratio is multiplied. What comes of the bright photo is a target, so no gradient goes there but
-    by DecomNet's own loss. held: a kindling.training.joint.Held.
+    by DecomNet's own loss. held: a kindling.training.joint.Held. clip: the gradient is made no longer than
+    this.
     """
     R, L = nets["DecomNet"](torch.cat([low, high]))
     (R_low, R_high), (L_low, L_high) = R.chunk(2), L.chunk(2)
@@ -44,21 +46,30 @@ def joint_step(nets, optimizer, low, high, target, factor, objective, held, feat
     total = terms.pop("total") + sum(getattr(held, name) * term for name, term in own.items())
     optimizer.zero_grad()
     total.backward()
+    torch.nn.utils.clip_grad_norm_(weights, clip)
     optimizer.step()
     return {name: term.detach() for name, term in (terms | own | {"total": total}).items()}
 
 
 class JointTrainer(Trainer):
-    """All nets in training, between plain arrays, as kindling/training.py drives a Trainer; in one process.
+    """All nets in training, between plain arrays, as kindling/training/loop.py drives a Trainer; in one process.
 
     `averaged` is a KinD whose weights are the mean of those along the way, the last ones counting most: `average` of
     what it was is kept at each step, less in the first steps. objective: of kindling/losses/expression.py, of the
     picture. decay: AdamW's (Loshchilov and Hutter 2019): before each step every weight loses lr * decay of itself.
-    held, features: of `joint_step`.
+    held, features, clip: of `joint_step`.
     """
 
     def __init__(
-        self, objective, precision="float32", device="auto", decay=0.0, average=0.999, features=None, held=None
+        self,
+        objective,
+        precision="float32",
+        device="auto",
+        decay=0.0,
+        average=0.999,
+        features=None,
+        held=None,
+        clip=inf,
     ):
         accelerate = import_framework("accelerate", "training with PyTorch")
         mixed = {"float32": "no", "bfloat16": "bf16"}[precision]
@@ -75,7 +86,7 @@ class JointTrainer(Trainer):
         self._net = dict(zip(names, nets, strict=True))
         self.average, self.decay, self.done = average, decay, 0
         features, held = self._features(objective.perceptual, features), held or Held()
-        self._step = partial(joint_step, objective=objective, held=held, features=features)
+        self._step = partial(joint_step, objective=objective, held=held, features=features, clip=clip)
 
     def step(self, batch: tuple[np.ndarray, ...], lr: float) -> dict[str, float]:
         """One step on NHWC arrays, in the order of `joint_step`. Returns the loss terms before it."""

@@ -101,5 +101,5 @@ def _kind(package, variables, dtype):
     module = importlib.import_module(package)
     importlib.import_module(f"{package}.arrays")
     kind = module.KinD(convert.nets_in(variables), dtype, source="the seeded weights")
-    kind.assign(variables if package == "kind_tf" else convert.to_torch(variables))
+    kind.assign(variables)
     return kind

@@ -72,6 +72,9 @@ WEIGHT = click.FloatRange(0)
 )
 @click.option("--decay", type=WEIGHT, default=0.0, show_default=True, help="AdamW's weight decay.")
 @click.option(
+    "--clip", type=click.FloatRange(0, min_open=True), default=3.0, show_default=True, help="The longest gradient."
+)
+@click.option(
     "--average",
     type=click.FloatRange(0, 1, max_open=True),
     default=0.999,
@@ -127,12 +130,12 @@ def command(folders, out, init, kept, runtime, resume, minutes, every, validate,
     prints = [data.fingerprint(some) for some in pairs]
     plan = joint.JointPlan(
         mix, "".join([*prints, fingerprint]), steps, settings["lr"], warm, cool, runtime, settings["precision"],
-        settings["loss"], held, settings["decay"], settings["average"], phi,
+        settings["loss"], held, settings["decay"], settings["average"], phi, settings["clip"],
     )  # fmt: skip
     if not runtimes.RUNTIMES[runtime].keeps_memory:
         memory.keep_freed()
     trainer = runtimes.trainer(
-        runtime, objective, plan.precision, device, plan.decay, plan.average, features, plan.held, joint=True
+        runtime, objective, plan.precision, device, plan.decay, plan.average, features, plan.held, plan.clip, joint=True
     )
     if resume:
         state, begun = training.load_state(target, plan)

@@ -75,6 +75,7 @@ class JointPlan:
     decay: float = 0.0  # AdamW's
     average: float = 0.999
     features: str | None = None
+    clip: float = 3.0  # the longest gradient
     task: str = "joint"
 
     def lr_at(self, step: int) -> float:
@@ -88,7 +89,8 @@ class JointPlan:
         mix = asdict(self.mix)
         return {
             "task": self.task, "data": self.data, "precision": self.precision, "loss": self.loss,
-            "features": self.features, "decay": self.decay, "average": self.average, "held": asdict(self.held), **mix,
+            "features": self.features, "decay": self.decay, "average": self.average, "held": asdict(self.held),
+            "clip": self.clip, **mix,
         }  # fmt: skip
 
 

@@ -61,7 +61,7 @@ def test_without_a_command_it_helps():
 def test_a_fault_of_ours_is_not_a_failed_check():
     program = (
         "import sys; from kindling import cli; import kindling.commands.inspect as i; "
-        "i.inspect.callback = lambda path: 1 / 0; sys.exit(cli.main(['inspect', 'x']))"
+        "i.inspect.callback = lambda **options: 1 / 0; sys.exit(cli.main(['inspect', 'x']))"
     )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert ended.returncode == 70
