@@ -57,7 +57,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/bench.py
 
 fuzz: $(READY)
-	$(BIN)/python -m tests.fuzz --count $(MUTANTS) --seed $(SEED)
+	$(BIN)/python -m tests.support.fuzz --count $(MUTANTS) --seed $(SEED)
 
 docs: $(READY)
 	$(BIN)/python docs/make_docs.py

@@ -3,10 +3,10 @@
 import re
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import find_packages, setup
 
 ROOT = Path(__file__).parent
-VERSION = re.search(r'__version__ = "(.*)"', (ROOT / "kindling" / "__init__.py").read_text())[1]
+VERSION = re.search(r'__version__ = "(.*)"', (ROOT / "kindling" / "version.py").read_text())[1]
 
 ON_X86_LINUX = "platform_system == 'Linux' and platform_machine == 'x86_64'"
 ELSEWHERE = "platform_system != 'Linux' or platform_machine != 'x86_64'"
@@ -29,15 +29,7 @@ setup(
     long_description_content_type="text/markdown",
     license="MIT",
     python_requires=">=3.11",
-    packages=[
-        "kindling",
-        "kindling.commands",
-        "kind_tf",
-        "kind_tf.losses",
-        "kind_torch",
-        "kind_torch.losses",
-        "convert",
-    ],
+    packages=find_packages(include=["kindling*", "kind_tf*", "kind_torch*", "convert*"]),
     install_requires=[
         "click >= 8.1",
         "google-crc32c >= 1.5",

@@ -14,14 +14,16 @@ from PIL import Image
 
 import convert
 import kind_tf.arrays
+import kind_tf.runtime
 import kind_torch.arrays
-from convert.nets import NETS
-from kindling.compare import distance, magnitude, mean_distance
-from kindling.enhancing import Backend, enhance_file
-from kindling.planning import find_photos, plan
-from tests import authors
-from tests.test_models import ODD_SIZES, random_inputs, reference_goldens
-from tests.weights import STEPS, seeded
+import kind_torch.runtime
+from kindling.enhancing.render import enhance_file
+from kindling.families.kind.nets import NETS
+from kindling.parity.distance import distance, magnitude, mean_distance
+from kindling.photos.jobs import find_photos, plan
+from tests.models.test_models import ODD_SIZES, random_inputs, reference_goldens
+from tests.support import authors
+from tests.support.weights import STEPS, seeded
 
 
 def main() -> None:
@@ -47,8 +49,7 @@ def main() -> None:
                 show(f"{name}, {step}, stored goldens", pairs)
         show("kind_torch, every layer of decompose, relative", layers(reference, kinds["kind_torch"]))
         for name, package in (("kind_tf", kind_tf), ("kind_torch", kind_torch)):
-            backend = Backend(name, kinds[name], package.arrays.run)
-            levels, share = pictures(reference, backend, Path(folder))
+            levels, share = pictures(reference, package.runtime.Model(kinds[name]), Path(folder))
             print(f"| {name}, the authors' pictures: levels, share of values | {levels} | {100 * share:.4f} % |")
 
 
@@ -75,11 +76,11 @@ def layers(reference, kind):
             yield array / magnitude(golden[name]), golden[name] / magnitude(golden[name])
 
 
-def pictures(reference, backend, folder):
+def pictures(reference, model, folder):
     """(largest difference in levels, share of values that differ) over the authors' three photos."""
     differences = []
-    for job in plan(find_photos([reference / "images"]), folder / backend.name):
-        enhance_file(job, backend)
+    for job in plan(find_photos([reference / "images"]), folder / model.runtime):
+        enhance_file(job, model)
         (target,) = job.targets.values()
         ours, theirs = (np.array(Image.open(f)).astype(int) for f in (target, reference / "evaluate" / target.name))
         differences.append(np.abs(ours - theirs).ravel())

@@ -23,7 +23,7 @@ CHANNELS = {"decompose": (3,), "restore": (3, 1), "adjust": (1, 1)}
 def main() -> None:
     sys.path.insert(0, str(ROOT))
     import convert
-    from tests.weights import seeded
+    from tests.support.weights import seeded
 
     with tempfile.TemporaryDirectory() as folder:
         weights = Path(folder) / "weights"

@@ -1,10 +1,10 @@
 """python -m benchmarks.camera PAIRS... [--draw FILE]
 
-What two shots of one scene differ by when one has too little light: the numbers behind kindling/darkening.py's Camera.
-PAIRS are folders with low/ and high/ of a real camera. Of squares of 8 pixels: how many stops less light the dark shot
-has; how far its channels and its contrast drift (deviation of the logarithm of each channel's gain, of the exponent in
-linear light); and its noise where the bright shot is flat, in linear light: variance = shot * light + read^2 + row^2.
---draw puts dark photos beside what `darkened` makes of their bright partners at the same exposure.
+What two shots of one scene differ by when one has too little light: the numbers behind kindling/training/darkening.py's
+Camera. PAIRS are folders with low/ and high/ of a real camera. Of squares of 8 pixels: how many stops less light the
+dark shot has; how far its channels and its contrast drift (deviation of the logarithm of each channel's gain, of the
+exponent in linear light); and its noise where the bright shot is flat, in linear light: variance = shot * light +
+read^2 + row^2. --draw puts dark photos beside what `darkened` makes of their bright partners at the same exposure.
 """
 
 import argparse
@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from kindling.darkening import Camera, darkened, linear
-from kindling.evaluating import find_pairs
+from kindling.evaluating.scores import find_pairs
 from kindling.images import save_images
-from kindling.photos import read_photo
+from kindling.photos.photo import read_photo
+from kindling.training.darkening import Camera, darkened, linear
 
 SQUARE = 8
 FLAT = 0.012  # deviation in a square of the bright shot, of 1, below which it shows no texture

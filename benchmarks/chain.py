@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from kindling.door import open_backend
-from kindling.estimating import FILE, Estimator
-from kindling.fusion import fuse
+from kindling.families.kind.estimator import FILE, Estimator
+from kindling.families.kind.fusion import fuse
 from kindling.images import to_pixels
-from kindling.joint import EPSILON
-from kindling.photos import Photo
+from kindling.photos.photo import Photo
+from kindling.runtimes import open_model
+from kindling.training.joint import EPSILON
 
 PROTOCOLS = ("plain", "photo")  # restored * adjusted; the same with evaluate.py's mask and blend
 
@@ -21,12 +21,12 @@ class Chain:
     """The nets in `weights`, and their estimator where one lies beside them."""
 
     def __init__(self, weights: Path, pad: int = 0, runtime: str = "torch"):
-        self.backend, self.pad = open_backend(runtime, weights), pad
+        self.model, self.pad = open_model(weights, runtime), pad
         path = Path(weights) / FILE
         self.estimator = Estimator.read(path) if path.is_file() else None
 
     def run(self, verb: str, *arrays, **options):
-        return self.backend.run(self.backend.kind, verb, *arrays, **options)
+        return self.model.run(verb, *arrays, **options)
 
     def light(self, photo: Photo) -> np.ndarray:
         """L of a photo: (h, w, 1)."""
@@ -59,8 +59,8 @@ class Prepared:
 
     @property
     def auto_ratio(self) -> float:
-        """By the weights' estimator; without one, as kindling/ratio.py."""
-        from kindling.ratio import LARGEST, LEVEL
+        """By the weights' estimator; without one, as kindling/enhancing/ratio.py."""
+        from kindling.enhancing.ratio import LARGEST, LEVEL
 
         if self.chain.estimator:
             return self.chain.estimator.guess(self.L, self.x)

@@ -22,8 +22,9 @@ import torch.nn.functional as F
 from kind_torch.arrays import run
 from kind_torch.losses import decomposition_loss
 from kind_torch.train import Trainer
-from kindling import allocator, collapse, data, training
-from kindling.recipes import Plan
+from kindling.enhancing import memory
+from kindling.training import batches, collapse, loop
+from kindling.training.plan import Plan
 
 HELD_OUT = 8  # pairs, the last by name
 SIDE = 144  # pixels of the middle of each that are looked at
@@ -92,7 +93,7 @@ def main():
         return draw(options.out, options.draw)
     torch.set_num_threads(1)
     largest = max(SETTINGS[name].patch for name in options.settings)
-    pairs = data.load_pairs(data.find_pairs(options.data), max(largest, SIDE))
+    pairs = batches.load_pairs(batches.find_pairs(options.data), max(largest, SIDE))
     for seed in map(int, options.seeds.split(",")):
         for name in options.settings:
             go_on(name, seed, pairs, options)
@@ -103,17 +104,17 @@ def go_on(name, seed, pairs, options):
     """One training, from where it was, to options.steps."""
     setting, folder = SETTINGS[name], options.out / f"{name}-{seed}"
     curve = options.out / f"{name}-{seed}.csv"
-    sampling = data.Sampling(setting.batch, setting.patch, seed, shuffle=True, modes=8)
+    sampling = batches.Sampling(setting.batch, setting.patch, seed, shuffle=True, modes=8)
     plan = Plan("decomposition", sampling, len(pairs) - HELD_OUT, "", 10**6, options.lr, cell=setting.cell)
-    allocator.keep_freed()  # as `kindling train` does
+    memory.keep_freed()  # as `kindling train` does
     trainer = Trainer("DecomNet", device="cpu", cell=setting.cell)
     rows, begun = [], 0
-    if (folder / training.STATE).exists():
-        state, begun = training.load_state(folder, plan)
+    if (folder / loop.STATE).exists():
+        state, begun = loop.load_state(folder, plan)
         with curve.open(newline="") as file:
             rows = [row for row in csv.DictReader(file) if int(row["step"]) <= begun]
     else:
-        weights = training.initial_weights({k: a.shape for k, a in trainer.state()["weights"].items()}, seed)
+        weights = loop.initial_weights({k: a.shape for k, a in trainer.state()["weights"].items()}, seed)
         zeros = {k: np.zeros_like(array) for k, array in weights.items()}
         state = {"weights": weights, "m": zeros, "v": zeros}
     trainer.assign(state, begun)
@@ -135,14 +136,14 @@ def go_on(name, seed, pairs, options):
             writer = csv.DictWriter(file, list(rows[0]) if rows else ["step"])
             writer.writeheader()
             writer.writerows({k: v if k == "step" else f"{float(v):.5g}" for k, v in row.items()} for row in rows)
-        training.save_state(folder, state, plan, step)
+        loop.save_state(folder, state, plan, step)
 
     def batch(step):
-        return data.decomposition_batch(pairs[:-HELD_OUT], sampling, step)
+        return batches.decomposition_batch(pairs[:-HELD_OUT], sampling, step)
 
     losses = sys.modules[decomposition_loss.__module__]  # where the loss looks its gradient up
-    with mock.patch.object(losses, "gradient", setting.gradient or losses.gradient), training.stoppable() as stopped:
-        training.train(plan, trainer, batch, begun, seen, save, 1, lambda: done >= options.steps or stopped())
+    with mock.patch.object(losses, "gradient", setting.gradient or losses.gradient), loop.stoppable() as stopped:
+        loop.train(plan, trainer, batch, begun, seen, save, 1, lambda: done >= options.steps or stopped())
         if stopped():
             sys.exit(130)
 

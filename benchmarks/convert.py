@@ -20,7 +20,7 @@ THEIRS = """
 import sys, os
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 import tensorflow as tf
-from convert import bundles
+from convert.forms import bundles
 def by_tensorflow(prefix):
     reader = tf.train.load_checkpoint(str(prefix))
     return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kindling import collapse, data
+from kindling.training import batches, collapse
 
 SETTINGS = [
     (10, 24), (10, 48), (2, 48), (2, 96), (10, 96), (10, 192), (32, 256),
@@ -24,17 +24,17 @@ def main():
     parser.add_argument("--batches", type=int, default=16)
     options = parser.parse_args()
     trained = loss_of(options.weights) if options.weights else None
-    pairs = data.load_pairs(data.find_pairs(options.data), max(patch for _, patch, *_ in SETTINGS))
+    pairs = batches.load_pairs(batches.find_pairs(options.data), max(patch for _, patch, *_ in SETTINGS))
     print("| batch | patch | cell | L = 1, R = photo |" + (" trained | cheaper in |" if trained else ""))
     print("|---|---|---|---|" + ("---|---|" if trained else ""))
     for batch, patch, *cell in SETTINGS:
         cell = cell[0] if cell else None
-        sampling = data.Sampling(batch, patch, seed=1, shuffle=True, modes=8)
-        batches = [data.decomposition_batch(pairs, sampling, step) for step in range(options.batches)]
-        flat = np.array([collapse.degenerate_loss(*pair, cell) for pair in batches])
+        sampling = batches.Sampling(batch, patch, seed=1, shuffle=True, modes=8)
+        drawn = [batches.decomposition_batch(pairs, sampling, step) for step in range(options.batches)]
+        flat = np.array([collapse.degenerate_loss(*pair, cell) for pair in drawn])
         row = f"| {batch} | {patch} | {cell or 'none'} | {flat.mean():.3f} |"
         if trained:
-            good = np.array([trained(*pair, cell) for pair in batches])
+            good = np.array([trained(*pair, cell) for pair in drawn])
             row += f" {good.mean():.3f} | {np.mean(flat < good):.0%} |"
         print(row, flush=True)
 

@@ -18,12 +18,12 @@ import numpy as np
 import pyvips
 
 import convert
-from kindling import allocator
-from kindling.door import open_backend
-from kindling.enhancing import render
+from kindling.enhancing import memory
+from kindling.enhancing.render import render
 from kindling.images import load_images
-from kindling.photos import read_photo
-from tests.weights import seeded
+from kindling.photos.photo import read_photo
+from kindling.runtimes import open_model
+from tests.support.weights import seeded
 
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # as the command line does
 BACKENDS = ("torch", "tf")
@@ -31,7 +31,7 @@ ROUNDS = 7
 
 
 def main(rows: list[str]) -> None:
-    allocator.keep_freed()  # as the command line does for PyTorch; TensorFlow keeps memory by itself
+    memory.keep_freed()  # as the command line does for PyTorch; TensorFlow keeps memory by itself
     known = {"memory": peak, "large": large, "pixel": per_pixel, "frameworks": frameworks}
     with tempfile.TemporaryDirectory() as folder:
         weights = Path(folder) / "weights.npz"
@@ -55,9 +55,9 @@ def per_pixel(folder: Path, weights: Path) -> None:
     """Seconds a pixel of 12 megapixels in tiles against those of a 400x600 photo, taken before and after."""
     small, big = (read_photo(photo(folder, *size)) for size in ((400, 600), (3000, 4000)))
     for name in BACKENDS:
-        backend = open_backend(name, weights)
-        render(small, backend, [("enhanced", 5.0)])  # warms up
-        times = [seconds_per_pixel(picture, backend) for picture in (small, small, big, small, small)]
+        model = open_model(weights, name)
+        render(small, model, [("enhanced", 5.0)])  # warms up
+        times = [seconds_per_pixel(picture, model) for picture in (small, small, big, small, small)]
         one = statistics.median(times[:2] + times[3:])
         print(
             f"{name}: {one * 1e6:.2f} us a pixel at 400x600, {times[2] * 1e6:.2f} at 3000x4000: {times[2] / one:.2f}x"
@@ -67,14 +67,14 @@ def per_pixel(folder: Path, weights: Path) -> None:
 def frameworks(folder: Path, weights: Path) -> None:
     """The nets at 400x600, one after the other as evaluate.py calls them; the ratio is taken of each pair of turns."""
     image = load_images(photo(folder, 400, 600))
-    backends = {name: open_backend(name, weights) for name in ("tf", "torch")}
-    times = {name: [] for name in backends}
+    models = {name: open_model(weights, name) for name in ("tf", "torch")}
+    times = {name: [] for name in models}
     for _ in range(ROUNDS + 1):
-        for name, backend in backends.items():
+        for name, model in models.items():
             start = time.perf_counter()
-            R, L = backend.run(backend.kind, "decompose", image[np.newaxis])
-            backend.run(backend.kind, "restore", R, L)
-            backend.run(backend.kind, "adjust", L, ratio=5.0)
+            R, L = model.run("decompose", image[np.newaxis])
+            model.run("restore", R, L)
+            model.run("adjust", L, ratio=5.0)
             times[name].append(time.perf_counter() - start)
     ratios = sorted(b / a for a, b in zip(times["tf"][1:], times["torch"][1:], strict=True))
     print(f"torch / tf at 400x600: {statistics.median(ratios):.2f} (from {ratios[0]:.2f} to {ratios[-1]:.2f})")
@@ -83,7 +83,7 @@ def frameworks(folder: Path, weights: Path) -> None:
 def in_a_process(file: Path, weights: Path, backend: str) -> None:
     """Run the command and say what the kernel counted as its largest size."""
     out = file.parent / f"out-{backend}"
-    command = [sys.executable, "-m", "kindling.cli", "enhance", file, "-o", out, "--backend", backend]
+    command = [sys.executable, "-m", "kindling.cli", "enhance", file, "-o", out, "--runtime", backend]
     start = time.perf_counter()
     child = subprocess.Popen([*map(str, command), "--weights", str(weights)], stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(child.pid, 0)
@@ -94,9 +94,9 @@ def in_a_process(file: Path, weights: Path, backend: str) -> None:
     print(f"{backend}, {height}x{width}: {peak:.2f} GB at most, {time.perf_counter() - start:.0f} s")
 
 
-def seconds_per_pixel(picture, backend):
+def seconds_per_pixel(picture, model):
     start = time.perf_counter()
-    render(picture, backend, [("enhanced", 5.0)])
+    render(picture, model, [("enhanced", 5.0)])
     return (time.perf_counter() - start) / (picture.size[0] * picture.size[1])
 
 

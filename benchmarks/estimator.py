@@ -1,9 +1,9 @@
 """python -m benchmarks.estimator WEIGHTS --data DIR ... --val DIR ... [--limit 150] [--most 6] [--out FILE]
 
-Fits the ratio that `auto` guesses (kindling/estimating.py) to the pairs of --data, with the weights it goes with, and
-writes WEIGHTS/estimator.json. Which statistics it looks at, how strongly it is held back, and by how much all guesses
-are shifted is chosen by the pictures of the pairs of --val: statistics are taken in one after the other for as long as
-the mean PSNR over the folders rises. Each folder counts alike.
+Fits the ratio that `auto` guesses (kindling/families/kind/estimator.py) to the pairs of --data, with the weights it
+goes with, and writes WEIGHTS/estimator.json. Which statistics it looks at, how strongly it is held back, and by how
+much all guesses are shifted is chosen by the pictures of the pairs of --val: statistics are taken in one after the
+other for as long as the mean PSNR over the folders rises. Each folder counts alike.
 """
 
 import argparse
@@ -13,11 +13,11 @@ import numpy as np
 
 from benchmarks.chain import PROTOCOLS, Chain
 from benchmarks.protocols import eight_bits
-from kindling import metrics
-from kindling.estimating import FEATURES, FILE, Estimator, fit, statistics
-from kindling.evaluating import find_pairs
-from kindling.joint import EPSILON
-from kindling.photos import read_photo
+from kindling.evaluating import metrics
+from kindling.evaluating.scores import find_pairs
+from kindling.families.kind.estimator import FEATURES, FILE, Estimator, fit, statistics
+from kindling.photos.photo import read_photo
+from kindling.training.joint import EPSILON
 
 GRID = np.exp(np.linspace(np.log(0.8), np.log(20), 12))  # ratios that the pictures are made at
 RIDGES = (0.3, 3.0, 30.0)

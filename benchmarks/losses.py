@@ -1,10 +1,10 @@
 """python -m benchmarks.losses       how far PyTorch's losses are from TensorFlow's, float64, value and gradient
 
 A row for each loss of the catalogue: the largest relative difference over the random and awkward inputs of
-tests/losses.py, under every setting there. The table in docs/losses.md is what this prints.
+tests/support/losses.py, under every setting there. The table in docs/losses.md is what this prints.
 """
 
-from tests.losses import CASES, differences, inputs
+from tests.support.losses import CASES, differences, inputs
 
 
 def main() -> None:

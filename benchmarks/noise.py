@@ -13,14 +13,12 @@ from pathlib import Path
 import numpy as np
 from skimage.metrics import structural_similarity
 
-from kindling import metrics
-from kindling.commands.backends import default_weights
-from kindling.door import open_backend
-from kindling.evaluating import find_pairs
+from kindling.enhancing.render import prepare
+from kindling.evaluating import metrics
+from kindling.evaluating.scores import find_pairs
 from kindling.images import load_images, stretch, to_pixels
-from kindling.photos import read_photo
-from kindling.ratio import true_ratio
-from kindling.tiling import whole
+from kindling.photos.photo import read_photo
+from kindling.runtimes import default_weights, open_model
 
 
 def main():
@@ -30,27 +28,24 @@ def main():
     parser.add_argument("--sigma", type=float, default=0.02)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    backend = open_backend("torch", options.weights)
+    model = open_model(options.weights)
     pairs = find_pairs(options.pairs / "low", options.pairs / "high")
     print(f"| {len(pairs)} pairs | PSNR | SSIM | SSIM, 7x7 |\n|---|---|---|---|")
     for sigma in (0.0, options.sigma):
-        rows = [of_pair(*pair, sigma, [options.seed, number], backend) for number, pair in enumerate(pairs)]
+        rows = [of_pair(*pair, sigma, [options.seed, number], model) for number, pair in enumerate(pairs)]
         means = np.mean(rows, axis=0)
         for name, (psnr, ssim, uniform) in zip(("without restoration", "restored"), means, strict=True):
             print(f"| sigma {sigma:g}, {name} | {psnr:.2f} | {ssim:.4f} | {uniform:.4f} |", flush=True)
         print(f"| sigma {sigma:g}, restoration brings | {means[1, 0] - means[0, 0]:+.2f} | | |")
 
 
-def of_pair(low, high, sigma, seed, backend):
+def of_pair(low, high, sigma, seed, model):
     """The figures without restoration, and with it: (2, 3)."""
     photo, truth, partner = read_photo(low).pixels, read_photo(high).pixels, load_images(high)
     image = stretch(noisy(photo, sigma, np.random.default_rng(seed)).astype(np.float32) / 255)
-    cut = [lambda rows, columns, x=x: x[rows, columns] for x in (image, partner)]
-    ratio = true_ratio(*cut, whole(*image.shape[:2]), backend)
-    R, L = backend.run(backend.kind, "decompose", image[np.newaxis])
-    (adjusted,) = backend.run(backend.kind, "adjust", L, ratio=ratio)
-    (restored,) = backend.run(backend.kind, "restore", R, L)
-    pictures = [to_pixels(reflectance[0] * adjusted[0]) for reflectance in (R, restored)]
+    prepared = prepare(image, model, tile=0)
+    adjusted = prepared.adjusted(prepared.true_ratio(partner))
+    pictures = [to_pixels(reflectance * adjusted) for reflectance in (prepared.R, prepared.restored)]
     return [(metrics.psnr(p, truth), metrics.ssim(p, truth), uniform_ssim(p, truth)) for p in pictures]
 
 

@@ -20,8 +20,8 @@ import numpy as np
 from skimage.color import rgb2lab
 
 from benchmarks.chain import PROTOCOLS, Chain
-from kindling.evaluating import find_pairs
-from kindling.photos import Photo, read_photo
+from kindling.evaluating.scores import find_pairs
+from kindling.photos.photo import Photo, read_photo
 
 PATCH = 48  # pixels a side of one colour of a chart; its middle third is looked at
 LEVELS = (6, 12, 24, 48)  # largest channel of the dark colours, of 255

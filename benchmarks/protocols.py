@@ -16,10 +16,10 @@ import numpy as np
 from skimage.metrics import structural_similarity
 
 from benchmarks.chain import Chain
-from kindling import metrics
-from kindling.evaluating import find_pairs
+from kindling.evaluating import metrics
+from kindling.evaluating.scores import find_pairs
 from kindling.images import to_pixels
-from kindling.photos import Photo, read_photo
+from kindling.photos.photo import Photo, read_photo
 
 LEVEL = 0.45  # the mean that one gamma curve brings a photo to
 WAYS = {

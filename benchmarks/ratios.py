@@ -2,8 +2,8 @@
 
 PAIRS holds low/ and high/, photos of the same names. Mean PSNR against high/ of what evaluate_LOLdataset.py makes, and
 of the same without the restoration net, so that the light is judged apart from the noise (of weights that lack that
-net, only this). Also the mean illumination of the photos in high/, which kindling/ratio.py has as LEVEL, taken there of
-well-lit photos that are not among those measured.
+net, only this). Also the mean illumination of the photos in high/, which kindling/enhancing/ratio.py has as LEVEL,
+taken there of well-lit photos that are not among those measured.
 """
 
 import sys
@@ -11,25 +11,22 @@ from pathlib import Path
 
 import numpy as np
 
-from kindling import metrics
-from kindling.commands.backends import default_weights
-from kindling.door import open_backend
-from kindling.evaluating import find_pairs
+from kindling.enhancing.render import prepare
+from kindling.evaluating.scores import find_pairs, metrics
 from kindling.images import load_images, to_pixels
-from kindling.photos import read_photo
-from kindling.ratio import auto_ratio, true_ratio
-from kindling.tiling import whole
+from kindling.photos.photo import read_photo
+from kindling.runtimes import default_weights, open_model
 
 
 def main(folder: Path, weights: Path) -> None:
-    backend = open_backend("torch", weights)
+    model = open_model(weights)
     modes = {"5": [], "auto": [], "gt": []}
     level = []
     for low, high in find_pairs(folder / "low", folder / "high"):
-        image, truth = load_images(low), read_photo(high).pixels
-        level.append(backend.run(backend.kind, "decompose", load_images(high)[np.newaxis])[1].mean())
-        for mode, ratio in ratios(image, load_images(high), backend).items():
-            modes[mode].append((ratio, *scores(image, truth, backend, ratio)))
+        prepared, partner, truth = prepare(read_photo(low), model), load_images(high), read_photo(high).pixels
+        level.append(model.run("decompose", partner[np.newaxis])[1].mean())
+        for mode, ratio in {"5": 5.0, "auto": prepared.auto_ratio, "gt": prepared.true_ratio(partner)}.items():
+            modes[mode].append((ratio, *scores(prepared, truth, ratio)))
     print(f"| {len(level)} pairs | mean ratio | PSNR without restoration | PSNR |\n|---|---|---|---|")
     for mode, rows in modes.items():
         ratio, without, psnr = np.mean(rows, axis=0)
@@ -37,21 +34,13 @@ def main(folder: Path, weights: Path) -> None:
     print(f"\nmean illumination of the photos in {folder / 'high'}: {np.mean(level):.3f}")
 
 
-def ratios(image, partner, backend):
-    grid = whole(*image.shape[:2])
-    low, high = (lambda rows, columns, x=x: x[rows, columns] for x in (image, partner))
-    return {"5": 5.0, "auto": auto_ratio(low, grid, backend), "gt": true_ratio(low, high, grid, backend)}
-
-
-def scores(image, truth, backend, ratio):
+def scores(prepared, truth, ratio):
     """PSNR of R * adjusted, and of restored * adjusted; NaN where there is no restoration net."""
-    R, L = backend.run(backend.kind, "decompose", image[np.newaxis])
-    (adjusted,) = backend.run(backend.kind, "adjust", L, ratio=ratio)
-    without = metrics.psnr(to_pixels(R[0] * adjusted[0]), truth)
-    if not hasattr(backend.kind, "Restoration_net"):
+    adjusted = prepared.adjusted(ratio)
+    without = metrics.psnr(to_pixels(prepared.R * adjusted), truth)
+    if "Restoration_net" not in prepared.model.nets:
         return without, float("nan")
-    (restored,) = backend.run(backend.kind, "restore", R, L)
-    return without, metrics.psnr(to_pixels(restored[0] * adjusted[0]), truth)
+    return without, metrics.psnr(to_pixels(prepared.restored * adjusted), truth)
 
 
 if __name__ == "__main__":

@@ -7,10 +7,10 @@ Behind the sentence in docs/parity.md on what the yardstick does not cover.
 import convert
 import kind_tf.arrays
 import kind_torch.arrays
-from convert.nets import NETS
-from kindling.compare import distance
-from tests.test_models import random_inputs
-from tests.weights import STEPS, seeded
+from kindling.families.kind.nets import NETS
+from kindling.parity.distance import distance
+from tests.models.test_models import random_inputs
+from tests.support.weights import STEPS, seeded
 
 PACKAGES = (kind_tf, kind_torch)
 

@@ -18,8 +18,8 @@ import tensorflow as tf
 import torch
 
 from kind_torch.train import Trainer
-from kindling import allocator
-from kindling.recipes import RECIPES
+from kindling.enhancing import memory
+from kindling.training.plan import RECIPES
 
 # Of the authors' graphs: the loss, and what is fed, in the order of kind_torch's steps, with its channels.
 GRAPHS = {
@@ -41,7 +41,7 @@ def main():
     for task in options.tasks:
         recipe = RECIPES[task]
         theirs = session_step(task, options.reference, options.threads)
-        allocator.keep_freed()  # as `kindling train` does
+        memory.keep_freed()  # as `kindling train` does
         trainer = Trainer(recipe.net, device="cpu")
         random = np.random.default_rng(0)
         shape = (recipe.batch, recipe.patch, recipe.patch)

@@ -16,14 +16,16 @@ from pathlib import Path
 
 import numpy as np
 
-from convert import bundles, formats, vgg
-from convert.checks import check, differences, fingerprint, left_behind, nets_in
-from convert.mapping import slim_name, to_slim, to_torch, torch_key
-from convert.vgg import read_vgg
-from kindling import __version__
-from kindling.errors import KindlingError
-from kindling.files import move_all_into_place, move_into_place, refuse_existing, staging
-from kindling.vgg import name_of
+from kindling.core.errors import KindlingError
+from kindling.core.files import move_all_into_place, move_into_place, refuse_existing, staging
+from kindling.core.names import slim_name, to_slim, to_torch, torch_key
+from kindling.families.vgg import name_of
+from kindling.version import __version__
+
+from . import vgg
+from .forms import bundles, registry
+from .soundness import check, differences, fingerprint, left_behind, nets_in
+from .vgg import read_vgg
 
 __all__ = [
     "Conversion",
@@ -62,7 +64,7 @@ def read(path) -> dict[str, np.ndarray]:
     is whole and finite. Optimizer slots and steps are left out. Raises KindlingError with all that is wrong.
     """
     path = Path(path)
-    return check(formats.read(path).variables, str(path))
+    return check(registry.read(path).variables, str(path))
 
 
 def write(path, variables: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None, *, force=False) -> None:
@@ -76,17 +78,17 @@ def write(path, variables: Mapping[str, np.ndarray], metadata: Mapping[str, str]
         raise KindlingError("the name of the output is empty")
     path = Path(path)
     variables = check(variables, "the variables to be written")
-    form = formats.form_of(path)
+    form = registry.form_of(path)
     whole = Path(os.path.abspath(path))  # `..` has no name to write a draft under
-    targets = formats.outputs(whole, list(variables))
-    refuse_existing(formats.outputs(path, list(variables)), force)  # named as they were given
+    targets = registry.outputs(whole, list(variables))
+    refuse_existing(registry.outputs(path, list(variables)), force)  # named as they were given
     if form == "tf" and whole.is_dir():
         bundles.refuse_company(whole)
     with staging(whole.parent) as folder:
         draft = folder / whole.name
         own = {"family": "kind", "kindling": __version__, **(metadata or {}), "weights": fingerprint(variables)}
-        formats.write(draft, variables, own)
-        wrong = differences(variables, formats.read(bundles.prefix_of(draft)).variables)
+        registry.write(draft, variables, own)
+        wrong = differences(variables, registry.read(bundles.prefix_of(draft)).variables)
         if wrong:
             raise KindlingError.of(f"{path}: what was written does not read back as it was", wrong, "nothing was kept")
         if draft.is_dir() and not whole.exists():
@@ -100,13 +102,13 @@ def write(path, variables: Mapping[str, np.ndarray], metadata: Mapping[str, str]
 def convert_file(source, target, *, force=False) -> Conversion:
     """Read `source`, write `target`, say there where it came from. Nothing is written if `source` is not sound."""
     source, target = Path(source), Path(target)
-    formats.form_of(target)
-    held = formats.read(source)
+    registry.form_of(target)
+    held = registry.read(source)
     of_vgg = vgg.is_vgg(held.variables)  # the features of the perceptual loss; anything else is KinD's
     variables = (vgg.check if of_vgg else check)(held.variables, str(source))
     metadata = {**held.metadata, "source": source.name, "sha256": _sha256(held)}
     if of_vgg:
-        formats.hold_against_fingerprint(source, variables, held.metadata)
+        registry.hold_against_fingerprint(source, variables, held.metadata)
         own = {"family": name_of(variables), "kindling": __version__, "weights": fingerprint(variables)}
         vgg.write(target, variables, {**metadata, **own}, force)
     else:
@@ -114,7 +116,7 @@ def convert_file(source, target, *, force=False) -> Conversion:
     return Conversion(
         source,
         target,
-        formats.form_of(target),
+        registry.form_of(target),
         [name_of(variables)] if of_vgg else nets_in(variables),
         len(variables),
         sum(array.size for array in variables.values()),
@@ -124,7 +126,7 @@ def convert_file(source, target, *, force=False) -> Conversion:
     )
 
 
-def _sha256(held: formats.Checkpoint) -> str:
+def _sha256(held: registry.Checkpoint) -> str:
     """Of the file, or of all files of all bundles one after the other."""
     files = [held.path]
     if held.form == "tf":

@@ -1,7 +1,7 @@
 """Carry VGG16 and VGG19 between Keras and torchvision, so that a perceptual loss sees the same features in both.
 
 Only convolutions are carried. Keras' .h5 (what it downloads, with or without the top; `model.save`; `save_weights`)
-has them by layer, torchvision's state_dict by their place in `features`, .npz by the names of kindling/vgg.py.
+has them by layer, torchvision's state_dict by their place in `features`, .npz by the names of kindling/families/vgg.py.
 """
 
 import os
@@ -11,12 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from convert import formats
-from convert.checks import differences
-from convert.mapping import slim_name
-from kindling.errors import KindlingError
-from kindling.files import move_into_place, refuse_existing, staging
-from kindling.vgg import SHAPES, name_of, torchvision, variables
+from kindling.core.errors import KindlingError
+from kindling.core.files import move_into_place, refuse_existing, staging
+from kindling.core.names import slim_name
+from kindling.families.vgg import SHAPES, name_of, torchvision, variables
+
+from .forms import registry
+from .soundness import differences
 
 BY_LAYER = re.compile(r"(?:^|/)(block\d_conv\d)/")
 BY_COUNT = re.compile(r"^layers/conv2d(?:_(\d+))?/vars/[01]$")  # Keras 3's .weights.h5
@@ -38,9 +39,9 @@ def read_vgg(path) -> dict[str, np.ndarray]:
     all that is wrong.
     """
     path = Path(path)
-    held = formats.read(path)
+    held = registry.read(path)
     arrays = check(held.variables, str(path))
-    formats.hold_against_fingerprint(path, arrays, held.metadata)
+    registry.hold_against_fingerprint(path, arrays, held.metadata)
     return arrays
 
 
@@ -67,7 +68,7 @@ def write(path: Path, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, s
 
     Read back and compared before it is moved into place.
     """
-    name, form = name_of(arrays), formats.form_of(path)
+    name, form = name_of(arrays), registry.form_of(path)
     if form == "tf":
         raise KindlingError(f"{path}: {name} is written as .h5, .npz, .safetensors or .pth, not as a TF checkpoint")
     refuse_existing([path], force)
@@ -77,10 +78,10 @@ def write(path: Path, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, s
         if form == "h5":
             _write_keras(draft, arrays, metadata)
         elif form == "npz":
-            formats.write(draft, arrays, metadata)
+            registry.write(draft, arrays, metadata)
         else:
             keys = torchvision(name)
-            formats.write(draft, {slim_name(keys[v]): array for v, array in arrays.items()}, metadata)
+            registry.write(draft, {slim_name(keys[v]): array for v, array in arrays.items()}, metadata)
         if wrong := differences(arrays, read_vgg(draft)):
             raise KindlingError.of(f"{path}: what was written does not read back as it was", wrong, "nothing was kept")
         move_into_place(draft, whole)

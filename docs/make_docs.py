@@ -1,4 +1,5 @@
-"""python docs/make_docs.py        fills the generated parts of docs/architecture.md from the table in convert/nets.py
+"""python docs/make_docs.py        fills the generated parts of docs/architecture.md from the table in
+kindling/families/kind/nets.py
 
 A generated part stands between `<!-- generated: NAME -->` and `<!-- end -->`. tests/test_docs.py keeps it in step.
 """
@@ -6,7 +7,7 @@ A generated part stands between `<!-- generated: NAME -->` and `<!-- end -->`. t
 import re
 from pathlib import Path
 
-from convert.nets import NETS, Layer, Net
+from kindling.families.kind.nets import NETS, Layer, Net
 
 PAGE = Path(__file__).parent / "architecture.md"
 PART = re.compile(r"(<!-- generated: (\w+) (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)

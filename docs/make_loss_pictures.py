@@ -19,8 +19,8 @@ import torch
 from PIL import Image
 
 from kind_torch import losses
+from kindling.families.vgg import SHAPES
 from kindling.images import load_images
-from kindling.vgg import SHAPES
 
 ROOT = Path(__file__).parents[1]
 OUT = ROOT / "docs" / "losses"

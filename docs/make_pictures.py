@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 
-import kind_torch.arrays
-from kindling.enhancing import Backend, enhance_image
+import kindling
 from kindling.images import load_images, save_images
 
 ROOT = Path(__file__).parents[1]
 
-photo = load_images(ROOT / "examples" / "dark.png")
-backend = Backend("torch", kind_torch.load(ROOT / "checkpoints"), kind_torch.arrays.run)
+dark = ROOT / "examples" / "dark.png"
+photo = load_images(dark)
 gap = np.ones((photo.shape[0], 6, 3), np.float32)
-save_images(ROOT / "docs" / "before-after.png", photo, gap, enhance_image(photo, backend))
+picture = kindling.prepare(dark, kindling.open_model(ROOT / "checkpoints")).at(5.0)
+save_images(ROOT / "docs" / "before-after.png", photo, gap, picture)

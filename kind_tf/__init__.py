@@ -6,6 +6,7 @@ out = kind.enhance(x, ratio=5.0)               # x: (n, h, w, 3) in [0, 1]
 """
 
 from kind_tf.kind import KinD
+from kindling.core.packages import own
 
 __all__ = ["KinD", "load"]
 
@@ -17,7 +18,7 @@ def load(path, dtype: str = "float32") -> KinD:
     the original, or "float64" for the yardstick of parity. A file that is not a sound KinD checkpoint is a
     KindlingError.
     """
-    import convert  # the reader of files; only loading needs it, the nets themselves do not
+    convert = own("convert")  # the reader of files; only loading needs it, the nets themselves do not
 
     variables = convert.read(path)
     kind = KinD(convert.nets_in(variables), dtype, source=str(path))

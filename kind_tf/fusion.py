@@ -1,11 +1,12 @@
 """evaluate.py's fusion on TensorFlow tensors: batches in, gradients through.
 
-The numpy original of it, and what each step is for, is kindling/fusion.py; kind_torch/fusion.py is the mirror.
+The numpy original of it, and what each step is for, is kindling/families/kind/fusion.py; kind_torch/fusion.py is the
+mirror.
 """
 
 import tensorflow as tf
 
-from kindling.fusion import GRAY, RADIUS, gaussian_kernel
+from kindling.families.kind.fusion import GRAY, RADIUS, gaussian_kernel
 
 __all__ = ["blur", "fuse", "mask"]
 

@@ -10,11 +10,11 @@ from math import inf
 import numpy as np
 import tensorflow as tf
 
-from kind_tf import losses
+from kind_tf import arrays, losses
 from kind_tf.kind import KinD
 from kind_tf.train import Trainer, cells, make_optimizer
-from kindling.errors import KindlingError
-from kindling.joint import EPSILON, Held, kept_share
+from kindling.core.errors import KindlingError
+from kindling.training.joint import EPSILON, Held, kept_share
 
 __all__ = ["JointTrainer", "joint_step"]
 
@@ -25,8 +25,7 @@ def joint_step(nets, optimizer, low, high, target, factor, objective, held, feat
     nets: DecomNet, Restoration_net and Illumination_adjust_net by their names. low, high: (n, h, w, 3), one scene dark
     and bright, as the nets see them; target: (n, h, w, 3), what the picture is to be; factor: (n, 1, 1, 1), by which
     each patch's own ratio is multiplied. What comes of the bright photo is a target, so no gradient goes there but
-    by DecomNet's own loss. held: a kindling.joint.Held. clip: the gradient is made no longer
-    than this.
+    by DecomNet's own loss. held: a kindling.training.joint.Held. clip: the gradient is made no longer than this.
     """
     with tf.GradientTape() as tape:
         R, L = nets["DecomNet"](tf.concat([low, high], 0))
@@ -53,9 +52,9 @@ class JointTrainer(Trainer):
     """All nets in training, between plain arrays, as kindling/training.py drives a Trainer; in one process.
 
     `averaged` is a KinD whose weights are the mean of those along the way, the last ones counting most: `average` of
-    what it was is kept at each step, less in the first steps. Float32, as Trainer. objective: of kindling/objective.py,
-    of the picture. decay: AdamW's (Loshchilov and Hutter 2019): before each step every weight loses lr * decay
-    of itself. held, features, clip: of `joint_step`.
+    what it was is kept at each step, less in the first steps. Float32, as Trainer. objective: of
+    kindling/losses/expression.py, of the picture. decay: AdamW's (Loshchilov and Hutter 2019): before each step every
+    weight loses lr * decay of itself. held, features, clip: of `joint_step`.
     """
 
     def __init__(
@@ -92,6 +91,10 @@ class JointTrainer(Trainer):
         for name, variable in self.averaged.by_name.items():
             variable.assign_add((self.kind.by_name[name] - variable) * (1 - kept))
         return terms
+
+    def run(self, verb: str, *inputs: np.ndarray, **dials: float | np.ndarray) -> tuple[np.ndarray, ...]:
+        """The nets with their averaged weights, which are those that are written, on NHWC arrays."""
+        return arrays.run(self.averaged, verb, *inputs, **dials)
 
     def assign(self, state: Mapping[str, Mapping[str, np.ndarray]], steps: int) -> None:
         """Go on from a `state()` that was `steps` steps into its training."""

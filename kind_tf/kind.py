@@ -11,9 +11,9 @@ import numpy as np
 import tensorflow as tf
 
 from kind_tf import fusion, model
-from kindling.checks import check_dtype, check_input, check_nets, check_same_size, check_state
-from kindling.errors import KindlingError, MissingNetError
-from kindling.windows import windows
+from kindling.core.checks import check_dtype, check_input, check_nets, check_same_size, check_state
+from kindling.core.errors import KindlingError, MissingNetError
+from kindling.families.kind.nets import RESTORATION
 
 __all__ = ["KinD"]
 
@@ -79,7 +79,7 @@ class KinD(tf.Module):
         check_same_size("r", r.shape, "i", i.shape, "NHWC")
         if core is None:
             return net(r, i)
-        windows(core, r.shape[1:3])  # refuses what is no part of it; here all is computed
+        RESTORATION.reach.windows(core, r.shape[1:3])  # refuses what is no part of it; here all is computed
         return net(r, i)[:, *core]
 
     def adjust(self, i, ratio):

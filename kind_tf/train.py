@@ -1,7 +1,7 @@
 """One training step of each net, with the optimizer the authors trained with.
 
 A step runs the net, takes its loss (kind_tf/losses), follows the gradient once and returns the terms as they
-were before it. What is fed to it, in what order and for how long is kindling/training.py's. Tensors are NHWC in
+were before it. What is fed to it, in what order and for how long is kindling/training/loop.py's. Tensors are NHWC in
 [0, 1]. kind_torch/train.py is the same file in PyTorch.
 """
 
@@ -10,10 +10,10 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-from kind_tf import losses
+from kind_tf import arrays, losses
 from kind_tf.kind import KinD
-from kindling.errors import KindlingError
-from kindling.vgg import name_of
+from kindling.core.errors import KindlingError
+from kindling.families.vgg import name_of
 
 __all__ = ["Adam", "Trainer", "adjustment_step", "cells", "decomposition_step", "make_optimizer", "restoration_step"]
 
@@ -55,8 +55,8 @@ def decomposition_step(net, optimizer, low, high, cell=None, objective=None, fea
 
     cell: take the loss in squares of this many pixels, by which h and w divide, each with its own zeros beyond its
     border. So patches larger than the original's 48 do not make L = 1, R = image cheap (docs/training.md).
-    objective: of kindling/objective.py, instead of `decomposition_loss`, with the features of its perceptual loss;
-    its terms are returned then. options: of `decomposition_loss`.
+    objective: of kindling/losses/expression.py, instead of `decomposition_loss`, with the features of its perceptual
+    loss; its terms are returned then. options: of `decomposition_loss`.
     """
     with tf.GradientTape() as tape:
         R_low, L_low = net(low)
@@ -99,11 +99,12 @@ STEPS = {
 
 
 class Trainer:
-    """One net in training, between plain arrays: what kindling/training.py drives, in either framework.
+    """One net in training, between plain arrays: what kindling/training/loop.py drives, in either framework.
 
     net: "DecomNet", "Illumination_adjust_net" or "Restoration_net". Float32 in one process, as the original; for
-    bfloat16, a chosen device and several processes there is kind_torch. objective: of kindling/objective.py, instead
-    of the original's loss. features: the weights of a VGG, by name, for its perceptual loss. options: of the step.
+    bfloat16, a chosen device and several processes there is kind_torch. objective: of kindling/losses/expression.py,
+    instead of the original's loss. features: the weights of a VGG, by name, for its perceptual loss. options: of the
+    step.
     """
 
     is_main = True  # of several processes the one that writes and shows; here there is one
@@ -129,6 +130,10 @@ class Trainer:
 
     def close(self) -> None:
         """Take leave of other processes; here there are none."""
+
+    def run(self, verb: str, *inputs: np.ndarray, **dials: float | np.ndarray) -> tuple[np.ndarray, ...]:
+        """The net as it is now, on NHWC arrays: what pictures of the training are made with."""
+        return arrays.run(self.kind, verb, *inputs, **dials)
 
     def step(self, batch: tuple[np.ndarray, ...], lr: float) -> dict[str, float]:
         """One step on NHWC arrays, in the order of the step's arguments. Returns the loss terms before it."""

@@ -8,6 +8,7 @@ out = kind.enhance(x, ratio=5.0)               # x: (n, 3, h, w) in [0, 1]
 import torch
 
 from kind_torch.kind import KinD
+from kindling.core.packages import own
 
 __all__ = ["KinD", "load"]
 
@@ -18,7 +19,7 @@ def load(path, dtype: str = "float32") -> KinD:
     path: a folder in the original's layout, a TF checkpoint, .h5, .npz, .safetensors or .pth. dtype: "float32", or
     "float64" for the yardstick of parity. A file that is not a sound KinD checkpoint is a KindlingError.
     """
-    import convert  # the reader of files; only loading needs it, the nets themselves do not
+    convert = own("convert")  # the reader of files; only loading needs it, the nets themselves do not
 
     variables = convert.read(path)
     with torch.random.fork_rng(devices=[]):  # the weights drawn here are thrown away, and must cost nobody's seed

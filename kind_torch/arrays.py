@@ -91,5 +91,7 @@ def _tensor(kind, array):
 
 
 def _array(tensor):
-    """NCHW tensor -> NHWC array."""
-    return tensor.detach().cpu().permute(0, 2, 3, 1).contiguous().numpy()
+    """NCHW tensor -> NHWC array; halves become float32, for arrays have no bfloat16."""
+    tensor = tensor.detach().cpu()
+    tensor = tensor.float() if tensor.dtype.itemsize < 4 else tensor
+    return tensor.permute(0, 2, 3, 1).contiguous().numpy()

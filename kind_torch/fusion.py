@@ -1,12 +1,13 @@
 """evaluate.py's fusion on PyTorch tensors: batches in, gradients through.
 
-The numpy original of it, and what each step is for, is kindling/fusion.py; kind_tf/fusion.py is the mirror.
+The numpy original of it, and what each step is for, is kindling/families/kind/fusion.py; kind_tf/fusion.py is the
+mirror.
 """
 
 import torch
 import torch.nn.functional as F
 
-from kindling.fusion import GRAY, RADIUS, gaussian_kernel
+from kindling.families.kind.fusion import GRAY, RADIUS, gaussian_kernel
 
 __all__ = ["blur", "fuse", "mask"]
 

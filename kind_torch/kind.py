@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from kind_torch import fusion, model
-from kindling.checks import check_dtype, check_input, check_nets, check_same_size, check_state
-from kindling.errors import MissingNetError
-from kindling.windows import windows
+from kindling.core.checks import check_dtype, check_input, check_nets, check_same_size, check_state
+from kindling.core.errors import MissingNetError
+from kindling.families.kind.nets import RESTORATION
 
 __all__ = ["KinD"]
 
@@ -69,7 +69,7 @@ class KinD(nn.Module):
         check_same_size("r", r.shape, "i", i.shape, "NCHW")
         if core is None:
             return net(r, i)
-        cuts, inside = windows(core, r.shape[-2:])
+        cuts, inside = RESTORATION.reach.windows(core, r.shape[-2:])
         return net(r, i, cuts)[..., *inside]
 
     def adjust(self, i, ratio):

@@ -25,7 +25,7 @@ class upsample_and_concat(nn.Module):
 
     x1: (n, in_channels, ceil(h/2), ceil(w/2)); x2: (n, c, h, w). Returns (n, output_channels + c, h, w). Where h or w
     is odd, the last row or column of the transposed conv falls away. The kernel has no bias and no activation.
-    window: a kindling.windows.Window; both are then cut down to it first.
+    window: a kindling.families.reach.Window; both are then cut down to it first.
     """
 
     def __init__(self, output_channels, in_channels):
@@ -82,7 +82,7 @@ class Restoration_net(nn.Module):
     """Restoration: a U-Net of five levels cleans the reflectance, told by the illumination where it was dark (3.2).
 
     input_r: (n, 3, h, w), input_i: (n, 1, h, w), both in [0, 1]. Returns out (n, 3, h, w) in (0, 1).
-    windows: what each up-conv is cut down to (kindling/windows.py); the result is then smaller.
+    windows: what each up-conv is cut down to (kindling/families/reach.py); the result is then smaller.
     """
 
     def __init__(self):

@@ -1,7 +1,7 @@
 """One training step of each net, with the optimizer the authors trained with.
 
 A step runs the net, takes its loss (kind_torch/losses), follows the gradient once and returns the terms as they
-were before it. What is fed to it, in what order and for how long is kindling/training.py's. Tensors are NCHW in
+were before it. What is fed to it, in what order and for how long is kindling/training/loop.py's. Tensors are NCHW in
 [0, 1]. kind_tf/train.py is the same file in TensorFlow.
 """
 
@@ -12,11 +12,12 @@ from functools import partial
 import numpy as np
 import torch
 
-from kind_torch import losses
+from kind_torch import arrays, losses
 from kind_torch.kind import KinD
-from kindling.errors import KindlingError
-from kindling.frameworks import import_framework
-from kindling.vgg import name_of
+from kindling.core.errors import KindlingError
+from kindling.core.names import to_slim, to_torch
+from kindling.core.optional import import_framework
+from kindling.families.vgg import name_of
 
 __all__ = ["Adam", "Trainer", "adjustment_step", "cells", "decomposition_step", "make_optimizer", "restoration_step"]
 
@@ -47,8 +48,8 @@ def decomposition_step(net, optimizer, low, high, cell=None, objective=None, fea
 
     cell: take the loss in squares of this many pixels, by which h and w divide, each with its own zeros beyond its
     border. So patches larger than the original's 48 do not make L = 1, R = image cheap (docs/training.md).
-    objective: of kindling/objective.py, instead of `decomposition_loss`, with the features of its perceptual loss;
-    its terms are returned then. options: of `decomposition_loss`.
+    objective: of kindling/losses/expression.py, instead of `decomposition_loss`, with the features of its perceptual
+    loss; its terms are returned then. options: of `decomposition_loss`.
     """
     R_low, L_low = net(low)
     R_high, L_high = net(high)
@@ -82,13 +83,13 @@ STEPS = {
 
 
 class Trainer:
-    """One net in training, between plain arrays: what kindling/training.py drives, in either framework.
+    """One net in training, between plain arrays: what kindling/training/loop.py drives, in either framework.
 
     net: "DecomNet", "Illumination_adjust_net" or "Restoration_net". precision: "float32", or "bfloat16" for the
     arithmetic inside the net; weights, loss and optimizer stay float32. On a GPU, or on several processes of
     `accelerate launch`, each of which is then given the whole batch and computes its share. objective: of
-    kindling/objective.py, instead of the original's loss. features: the weights of a VGG, by name, for its perceptual
-    loss. options: of the net's step.
+    kindling/losses/expression.py, instead of the original's loss. features: the weights of a VGG, by name, for its
+    perceptual loss. options: of the net's step.
     """
 
     def __init__(
@@ -120,6 +121,10 @@ class Trainer:
         """Take leave of the other processes; one that just ends may be aborted while another still talks to it."""
         self.accelerator.end_training()
 
+    def run(self, verb: str, *inputs: np.ndarray, **dials: float | np.ndarray) -> tuple[np.ndarray, ...]:
+        """The net as it is now, on NHWC arrays: what pictures of the training are made with."""
+        return arrays.run(self.kind, verb, *inputs, **dials)
+
     def step(self, batch: tuple[np.ndarray, ...], lr: float) -> dict[str, float]:
         """One step on NHWC arrays, in the order of the step's arguments. Returns the loss terms before it."""
         for group in self.optimizer.param_groups:
@@ -129,23 +134,21 @@ class Trainer:
 
     def state(self) -> dict[str, dict[str, np.ndarray]]:
         """Weights and Adam's two moments of each, under slim names and in TF axis order: `weights`, `m`, `v`."""
-        from convert import to_slim  # names of files are the converter's affair; steps do without it
 
-        arrays = {part: {k: x.cpu().numpy().copy() for k, x in xs.items()} for part, xs in self._parts().items()}
-        return {part: to_slim(named) for part, named in arrays.items()}
+        parts = {part: {k: x.cpu().numpy().copy() for k, x in xs.items()} for part, xs in self._parts().items()}
+        return {part: to_slim(named) for part, named in parts.items()}
 
     def assign(self, state: Mapping[str, Mapping[str, np.ndarray]], steps: int) -> None:
         """Go on from a `state()` that was `steps` steps into its training."""
-        from convert import to_torch
 
         with torch.no_grad():
             for p in self.kind.parameters():
                 moments = {"exp_avg": torch.zeros_like(p), "exp_avg_sq": torch.zeros_like(p)}
                 self.optimizer.state[p] = {"step": torch.tensor(float(steps), device=p.device), **moments}
             for part, tensors in self._parts().items():
-                arrays = to_torch(state[part])
+                numbers = to_torch(state[part])
                 for name, tensor in tensors.items():
-                    tensor.copy_(torch.from_numpy(arrays[name]))
+                    tensor.copy_(torch.from_numpy(numbers[name]))
 
     def _parts(self):
         """What `state` keeps and `assign` sets: part -> torch name -> tensor."""

@@ -1,21 +1,39 @@
-"""Kindling's framework-free core: photos in and out, the fusion of the three nets, and the command line.
+"""Kindling: KinD low-light enhancement in TensorFlow 2 and PyTorch, proven equal. This is its framework-free core.
 
-import kindling
-brighter = kindling.enhance(photo)     # (h, w, 3) uint8, uint16 or float in [0, 1]; see kindling/door.py
+    import kindling
+    brighter = kindling.enhance("night.jpg")     # or an array, a PIL image, bytes; kindling/api.py has every door
 
 Nothing here imports TensorFlow or PyTorch, so `import kindling` is quick and works with either, both or neither.
 """
 
-from kindling.errors import KindlingError, MissingNetError
+from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
-__all__ = ["KindlingError", "MissingNetError", "__version__", "enhance", "open_backend"]
+from kindling.core.errors import KindlingError, MissingNetError
+from kindling.version import __version__
+
+if TYPE_CHECKING:  # what editors and type checkers see; the rest of the world gets it by __getattr__
+    from kindling.api import enhance, inspect, open_model, parity, prepare
+
+__all__ = [
+    "KindlingError",
+    "MissingNetError",
+    "__version__",
+    "enhance",
+    "inspect",
+    "open_model",
+    "parity",
+    "prepare",
+]
 
 
-def __getattr__(name):
-    """`enhance` and `open_backend` are fetched when first asked for: they need the readers of photos."""
-    if name in ("enhance", "open_backend"):
-        from kindling import door
+def __getattr__(name: str) -> object:
+    """The doors are fetched when first asked for: they need the readers of photos."""
+    if name in __all__:
+        from kindling import api
 
-        return getattr(door, name)
+        return getattr(api, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -11,7 +11,8 @@ import traceback
 
 import click
 
-from kindling import KindlingError, __version__
+from kindling.core.errors import KindlingError
+from kindling.version import __version__
 
 COMMANDS = {
     "enhance": "Brighten photos.",

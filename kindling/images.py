@@ -4,15 +4,15 @@ from pathlib import Path
 
 import numpy as np
 
-from kindling.files import move_into_place, staging
-from kindling.photos import read_photo, write_photo
+from kindling.core.files import move_into_place, staging
+from kindling.photos.photo import read_photo, write_photo
 
 
 def load_images(file) -> np.ndarray:
     """A photo as (h, w, 3) float32, stretched over the whole image so that its minimum is 0 and its maximum 1.
 
-    8-bit RGB as the original reads it; what other files hold is as `kindling.photos.read_photo` says, and transparency
-    is left to that. Raises KindlingError for anything that is no photo or is damaged.
+    8-bit RGB as the original reads it; what other files hold is as `kindling.photos.photo.read_photo` says, and
+    transparency is left to that. Raises KindlingError for anything that is no photo or is damaged.
     """
     return read_photo(Path(file)).stretched()
 
@@ -38,3 +38,8 @@ def to_pixels(image: np.ndarray, dtype=np.uint8) -> np.ndarray:
     """[0, 1] -> uint8 or uint16, truncating: 0.999 becomes 254."""
     largest = np.iinfo(dtype).max
     return np.clip(image * largest, 0, largest).astype(dtype)
+
+
+def as_floats(pixels: np.ndarray) -> np.ndarray:
+    """Whole numbers -> float32 in [0, 1], such that `to_pixels` gives the same back; floats as they are."""
+    return pixels if pixels.dtype.kind == "f" else pixels / np.float32(np.iinfo(pixels.dtype).max)

@@ -7,7 +7,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from tests.weights import seeded
+from tests.support.weights import seeded
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # or TensorFlow's notes bury a failing test
 # Properties are tried on the same examples in every run; `--hypothesis-profile=long` tries a thousand.
@@ -94,7 +94,7 @@ def reference_weights(reference, tmp_path_factory):
 @pytest.fixture
 def authors(tmp_path):
     """Small stand-ins for the authors' files, on a host of this machine."""
-    from tests import server
+    from tests.support import server
 
     with server.running() as host:
         authors = server.Authors(tmp_path / "authors", host)

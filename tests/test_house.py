@@ -1,6 +1,11 @@
-"""The house rules that no other test would notice breaking: imports, global state, mirrors."""
+"""The house rules that no other test would notice breaking: imports, floors, global state, mirrors.
+
+python -m tests.test_house        prints the floors, every arrow that runs up, and every circle of files (none, none)
+"""
 
 import ast
+import importlib.util
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,51 +15,134 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGES = {"kindling", "kind_tf", "kind_torch", "convert"}
 FRAMEWORKS = {"tensorflow", "tf_slim", "torch"}
-# Who may import whom, anywhere in a file.
-MAY_IMPORT = {
-    "kindling": {"kindling"},
-    "convert": {"convert", "kindling"},
-    "kind_tf": {"kind_tf", "kindling", "tensorflow", "tf_slim"},
-    "kind_torch": {"kind_torch", "kindling", "torch"},
-}
-# The doors that join the rest, by imports inside functions: the command line, each framework's load(), and the state of
-# a training in PyTorch, which is kept under slim names.
-DOORS = (
-    "kindling/commands",
-    "kind_tf/__init__.py",
-    "kind_torch/__init__.py",
-    "kind_torch/train.py",
-    "convert/__main__.py",
+# Rooms, low to high. A file may import its own room and lower floors, inside functions too.
+FLOORS = (
+    ("kindling.core", "kindling.version"),
+    ("kindling.families", "kindling.photos"),
+    ("kindling.losses", "kindling.images"),
+    ("convert", "kindling.enhancing", "kindling.training", "kindling.parity"),
+    ("kindling.evaluating",),
+    ("kind_tf", "kind_torch"),
+    ("kindling.runtimes",),
+    ("kindling.api",),
+    ("kindling.commands", "kindling.ui", "kindling.ray"),
+    ("kindling.cli",),
+    ("kindling", "kindling.__main__", "convert.__main__"),  # what is typed: `import kindling`, `python -m ...`
 )
+# The frameworks that a package may import, at the top of a file or inside a function.
+OWN_FRAMEWORKS = {"kind_tf": {"tensorflow", "tf_slim"}, "kind_torch": {"torch"}}
 FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 
 
-def names(path):
-    return path.relative_to(ROOT).as_posix()
+def module_of(path):
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-@pytest.mark.parametrize("path", FILES, ids=names)
-def test_imports_flow_one_way(path):
-    roots = set()
-    at_the_top = set()
+MODULES = {module_of(path): path for path in FILES}
+
+
+def room_of(module):
+    """(floor, room) of a module: the longest room that it is or lies in."""
+    rooms = {room: floor for floor, names in enumerate(FLOORS) for room in names}
+    if module == "kindling":
+        return rooms["kindling"], "kindling"
+    inside = [room for room in rooms if room != "kindling" and (module == room or module.startswith(f"{room}."))]
+    assert inside, f"{module} lies in no room; give it one in FLOORS"
+    room = max(inside, key=len)
+    return rooms[room], room
+
+
+def imports_of(path):
+    """Every module of ours, or framework, that a file names: imports anywhere in it, and strings such as
+    "kind_torch.runtime:open" or "convert.forms.registry", so that no import is hidden.
+    """
     tree = ast.parse(path.read_text())
+    documented = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    found = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            names_here = {alias.name.split(".")[0] for alias in node.names}
+            found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            names_here = {node.module.split(".")[0]}
-        else:
-            continue
-        roots |= names_here
-        if node in tree.body:
-            at_the_top |= names_here
-    allowed = MAY_IMPORT[path.relative_to(ROOT).parts[0]]
-    assert at_the_top & (PACKAGES | FRAMEWORKS) <= allowed
-    if not any(path.is_relative_to(ROOT / door) for door in DOORS):
-        assert roots & (PACKAGES | FRAMEWORKS) <= allowed
+            base = _absolute(path, node)
+            found |= {f"{base}.{alias.name}" if f"{base}.{alias.name}" in MODULES else base for alias in node.names}
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documented:
+            name = node.value.partition(":")[0]
+            if name in MODULES and ("." in name or _is_argument_of_own(tree, node)):
+                found.add(name)
+    return {name for name in found if name.split(".")[0] in PACKAGES | FRAMEWORKS} - {module_of(path)}
 
 
-@pytest.mark.parametrize("path", FILES, ids=names)
+def _absolute(path, node):
+    """The module that `from ..x import y` means."""
+    if not node.level:
+        return node.module
+    package = module_of(path).split(".")
+    if path.name != "__init__.py":
+        package = package[:-1]
+    package = package[: len(package) - node.level + 1]
+    return ".".join([*package, node.module] if node.module else package)
+
+
+def _is_argument_of_own(tree, constant):
+    """ "convert" is a word too; as what `own` is asked for it is the package."""
+    calls = (n for n in ast.walk(tree) if isinstance(n, ast.Call) and getattr(n.func, "id", "") in ("own", "find"))
+    return any(constant in call.args for call in calls)
+
+
+def upward(path):
+    """The arrows from a file to a room on its own floor or above it."""
+    floor, room = room_of(module_of(path))
+    ours = [name for name in imports_of(path) if name.split(".")[0] in PACKAGES]
+    return sorted(name for name in ours if room_of(name)[1] != room and room_of(name)[0] >= floor)
+
+
+def circles():
+    """Sets of files that import each other around, at the top or inside functions."""
+    reached = {name: set(imports_of(path)) & set(MODULES) for name, path in MODULES.items()}
+    # A package's own file is not an arrow of those who import a module inside it.
+    for _ in MODULES:
+        reached = {name: to | {far for near in to for far in reached[near]} for name, to in reached.items()}
+    around = {name: frozenset(m for m in to if name in reached[m]) for name, to in reached.items() if name in to}
+    return set(around.values())
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_of)
+def test_imports_go_down(path):
+    assert not upward(path)
+    package = path.relative_to(ROOT).parts[0]
+    frameworks = {name.split(".")[0] for name in imports_of(path)} & FRAMEWORKS
+    assert frameworks <= OWN_FRAMEWORKS.get(package, set())
+
+
+def test_no_files_import_each_other_in_a_circle():
+    assert circles() == set()
+
+
+def test_no_file_inside_depends_on_who_wins_the_name_convert():
+    """Only `own("convert...")` and relative imports within it."""
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and not node.level:
+                names = [node.module]
+            assert not any(name.split(".")[0] == "convert" for name in names), path
+
+
+def test_the_docs_tell_the_floors():
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = re.findall(r"^\| (-?\d+) \| (.*?) \|", text, re.MULTILINE)
+    told = [{_room(name) for name in re.findall(r"`(.*?)`", rooms)} for _, rooms in table]
+    known = [{room for room in rooms if room in MODULES} for rooms in FLOORS]
+    assert told[::-1] == known
+
+
+def _room(name):
+    """`python -m kindling` is the file kindling/__main__.py."""
+    return f"{name.removeprefix('python -m ')}.__main__" if name.startswith("python -m ") else name
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_of)
 def test_every_file_says_what_it_holds(path):
     assert ast.get_docstring(ast.parse(path.read_text()))
 
@@ -66,7 +154,7 @@ def test_the_mirror_has_the_same_files():
     assert tf == torch
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "kind_tf").rglob("*.py")), ids=names)
+@pytest.mark.parametrize("path", sorted((ROOT / "kind_tf").rglob("*.py")), ids=module_of)
 def test_the_mirror_has_the_same_public_names(path):
     ours, theirs = (
         _public(side / path.relative_to(ROOT / "kind_tf")) for side in (ROOT / "kind_tf", ROOT / "kind_torch")
@@ -80,8 +168,9 @@ def _public(path):
     for node in ast.parse(path.read_text()).body:
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
             found.append(node.name)
-            if isinstance(node, ast.ClassDef) and node.name == "KinD":
-                found += [f"KinD.{m.name}" for m in node.body if isinstance(m, ast.FunctionDef) and m.name[0] != "_"]
+            if isinstance(node, ast.ClassDef) and node.name in ("KinD", "Model"):
+                methods = (m.name for m in node.body if isinstance(m, ast.FunctionDef))
+                found += [f"{node.name}.{name}" for name in methods if name[0] != "_"]
     return found
 
 
@@ -124,3 +213,11 @@ def test_importing_and_loading_change_no_global_state(seeded_npz):
     """
     run = subprocess.run([sys.executable, "-c", program, seeded_npz], capture_output=True, text=True, cwd=ROOT)
     assert run.returncode == 0, run.stderr
+
+
+if __name__ == "__main__":
+    for floor, rooms in reversed(list(enumerate(FLOORS))):
+        print(floor, ", ".join(room for room in rooms if room in MODULES or importlib.util.find_spec(room)))
+    arrows = [(module_of(path), name) for path in FILES for name in upward(path)]
+    print(f"{len(arrows)} arrows run up", *(f"{a} -> {b}" for a, b in arrows), sep="\n  ")
+    print(f"{len(circles())} circles", *map(sorted, circles()), sep="\n  ")

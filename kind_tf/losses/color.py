@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from kind_tf.losses.pyramid import laplacian_pyramid
 from kind_tf.losses.tools import check_images, finfo, gaussian_mean, root, singly, turned, with_edges
-from kindling.checks import check_levels, check_positive, check_window
+from kindling.core.checks import check_levels, check_positive, check_window
 
 
 def color_angle(prediction, target):

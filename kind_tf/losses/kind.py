@@ -12,8 +12,8 @@ import tensorflow as tf
 
 from kind_tf.losses.structure import ssim
 from kind_tf.losses.tools import gray
-from kindling.checks import check_input, check_same_size
-from kindling.errors import KindlingError
+from kindling.core.checks import check_input, check_same_size
+from kindling.core.errors import KindlingError
 
 # In the order the original adds them up.
 DECOMPOSITION_WEIGHTS = {

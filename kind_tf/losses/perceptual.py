@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from kind_tf.losses.tools import check_images
-from kindling import vgg
-from kindling.errors import KindlingError
+from kindling.core.errors import KindlingError
+from kindling.families import vgg
 
 
 def perceptual(prediction, target, features):

@@ -9,7 +9,7 @@ kind_torch/losses/pyramid.py, the same file in PyTorch.
 import tensorflow as tf
 
 from kind_tf.losses.tools import check_images, turned, with_edges
-from kindling.checks import check_levels
+from kindling.core.checks import check_levels
 
 
 def laplacian(prediction, target, levels=5):

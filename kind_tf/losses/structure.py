@@ -8,7 +8,7 @@ K2 0.03, dynamic range 1. kind_torch/losses/structure.py is the same file in PyT
 import tensorflow as tf
 
 from kind_tf.losses.tools import ROUNDING, check_images, check_range, finfo, gaussian_mean, singly
-from kindling.similarity import C1, C2, SIGMA, WINDOW, least_side, scale_weights
+from kindling.losses.ssim import C1, C2, SIGMA, WINDOW, least_side, scale_weights
 
 
 def ssim(prediction, target):

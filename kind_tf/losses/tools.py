@@ -6,8 +6,8 @@ kind_torch/losses/tools.py is the same file in PyTorch.
 import ml_dtypes
 import tensorflow as tf
 
-from kindling import checks
-from kindling.errors import KindlingError
+from kindling.core import checks
+from kindling.core.errors import KindlingError
 
 GRAY = (0.2989, 0.587, 0.114)  # tf.image.rgb_to_grayscale
 ROUNDING = 1e-3  # how far beyond [0, 1] a target may be: resizing overshoots by so much

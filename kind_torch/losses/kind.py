@@ -13,8 +13,8 @@ import torch.nn.functional as F
 
 from kind_torch.losses.structure import ssim
 from kind_torch.losses.tools import gray
-from kindling.checks import check_input, check_same_size
-from kindling.errors import KindlingError
+from kindling.core.checks import check_input, check_same_size
+from kindling.core.errors import KindlingError
 
 # In the order the original adds them up.
 DECOMPOSITION_WEIGHTS = {

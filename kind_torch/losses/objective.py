@@ -1,10 +1,10 @@
-"""The sum of losses that kindling/objective.py has parsed, taken of what a net of KinD gave.
+"""The sum of losses that kindling/losses/expression.py has parsed, taken of what a net of KinD gave.
 
 kind_tf/losses/objective.py is the same file in TensorFlow.
 """
 
 from kind_torch.losses import color, kind, perceptual, pixel, probability, pyramid, scene, structure
-from kindling import objective as catalogue
+from kindling.losses import expression as catalogue
 
 LOSSES = {
     function.__name__: function

@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 
 from kind_torch.losses.tools import check_images
-from kindling import vgg
-from kindling.errors import KindlingError
-from kindling.frameworks import import_framework
+from kindling.core.errors import KindlingError
+from kindling.core.optional import import_framework
+from kindling.families import vgg
 
 
 def perceptual(prediction, target, features):

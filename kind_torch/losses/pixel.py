@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 
 from kind_torch.losses.tools import check_pair, finfo
-from kindling.checks import check_positive
-from kindling.errors import KindlingError
+from kindling.core.checks import check_positive
+from kindling.core.errors import KindlingError
 
 
 def l1(prediction, target):

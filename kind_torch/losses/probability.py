@@ -8,7 +8,7 @@ in TensorFlow.
 import torch.nn.functional as F
 
 from kind_torch.losses.tools import check_classes, check_pair, check_range, check_scores, floored_log
-from kindling.checks import check_choice
+from kindling.core.checks import check_choice
 
 GAMES = ("original", "non_saturating", "least_squares")
 

@@ -6,7 +6,7 @@ kind_tf/losses/scene.py is the same file in TensorFlow.
 from kind_torch.losses.pixel import l1, l2
 from kind_torch.losses.structure import ssim
 from kind_torch.losses.tools import check_classes, check_images, check_pair, floored_log, gray
-from kindling.checks import check_choice, check_share
+from kindling.core.checks import check_choice, check_share
 
 
 def region(prediction, target, dark=None, share=0.4, w_low=4.0, w_high=1.0):

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from kind_torch.losses.tools import ROUNDING, check_images, check_range, finfo, gaussian_mean, singly
-from kindling.similarity import C1, C2, SIGMA, WINDOW, least_side, scale_weights
+from kindling.losses.ssim import C1, C2, SIGMA, WINDOW, least_side, scale_weights
 
 
 def ssim(prediction, target):

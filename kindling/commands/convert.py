@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from kindling.core.packages import own
+
 
 @click.command()
 @click.argument("source", metavar="SRC", type=click.Path(path_type=Path))
@@ -22,9 +24,7 @@ def convert(source, target, force):
     behind a prefix such as module. Optimizer slots and steps are named and left behind. The VGG16 or VGG19 of a
     perceptual loss is carried too, between Keras' .h5 and torchvision's names in .pth and .safetensors.
     """
-    from convert import convert_file
-
-    done = convert_file(source, target, force=force)
+    done = own("convert").convert_file(source, target, force=force)
     click.echo(f"{done.source} -> {done.target} ({done.form}): {', '.join(done.nets)}")
     click.echo(f"{done.variables} variables, {done.parameters:,} parameters, read back bit-equal")
     if done.unwrapped:

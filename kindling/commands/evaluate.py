@@ -7,21 +7,21 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from kindling import __version__, allocator, metrics
 from kindling.commands import options
-from kindling.commands.backends import default_weights, open_backend
-from kindling.errors import KindlingError
-from kindling.evaluating import PROTOCOLS, evaluate_pair, find_pairs, mean_of, write_csv, write_json
-from kindling.files import move_into_place, refuse_existing, staging
-from kindling.photos import write_photo
+from kindling.core.errors import KindlingError
+from kindling.core.files import move_into_place, refuse_existing, staging
+from kindling.enhancing import memory
+from kindling.evaluating.scores import PROTOCOLS, evaluate_pair, find_pairs, mean_of, metrics, write_csv, write_json
+from kindling.photos.photo import write_photo
+from kindling.runtimes import RUNTIMES, default_weights, open_model
+from kindling.version import __version__
 
 
 @click.command()
 @click.argument("low", type=click.Path(path_type=Path))
 @click.argument("high", type=click.Path(path_type=Path))
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Folder for pictures and figures.")
-@click.option("--backend", type=click.Choice(["torch", "tf"]), default="torch", show_default=True)
-@click.option("--weights", type=click.Path(path_type=Path), help="Any file or folder `kindling convert` reads.")
+@options.model
 @click.option(
     "--ratio", type=options.Ratio("auto", "gt"), default="gt", show_default=True,
     help="gt: from the well-lit partner, as the original, so not blind; auto: from the low photo; or a number.",
@@ -34,7 +34,7 @@ from kindling.photos import write_photo
 @click.option("--psnr-at-least", type=float, help="Exit with 1 if the mean PSNR is lower.")
 @options.tile
 @click.option("--force", is_flag=True, help="Overwrite pictures and figures that are there already.")
-def evaluate(low, high, out, backend, weights, ratio, protocol, gt_mean, psnr_at_least, tile, force):
+def evaluate(low, high, out, weights, runtime, device, precision, ratio, protocol, gt_mean, psnr_at_least, tile, force):
     """Enhance the photos in LOW and measure them against their partners, of the same name, in HIGH.
 
     Writes OUT/<name>_kindle.png, OUT/evaluation.csv and OUT/evaluation.json: PSNR, SSIM, and LPIPS if the package lpips
@@ -47,19 +47,19 @@ def evaluate(low, high, out, backend, weights, ratio, protocol, gt_mean, psnr_at
     figures = out / "evaluation.csv", out / "evaluation.json"
     refuse_existing([*pictures, *figures], force)
     weights = weights or default_weights()
-    if backend == "torch":
-        allocator.keep_freed()
-    opened = open_backend(backend, weights)
+    if not RUNTIMES[runtime].keeps_memory:
+        memory.keep_freed()
+    model = open_model(weights, runtime, device=device, precision=precision)
     distance = metrics.lpips()
     console = Console(stderr=True)
     scores = []
     with staging(out) as folder:
         for pair in track(pairs, "evaluating", console=console, disable=not console.is_terminal):
-            picture, score = evaluate_pair(*pair, opened, ratio, protocol, gt_mean, tile, distance)
+            picture, score = evaluate_pair(*pair, model, ratio, protocol, gt_mean, tile, distance)
             scores.append(score)
-            allocator.give_back()
+            model.rest()
             write_photo(folder / pictures[len(scores) - 1].name, picture)
-        about = {"kindling": __version__, "backend": backend, "weights": str(weights)}
+        about = {"kindling": __version__, "runtime": runtime, "device": model.device, "weights": str(weights)}
         write_csv(folder / figures[0].name, scores)
         write_json(folder / figures[1].name, scores, about)
         for target in (*pictures, *figures):

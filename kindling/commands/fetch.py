@@ -6,6 +6,8 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
+from kindling.core.packages import own
+
 
 @click.command()
 @click.option(
@@ -19,10 +21,9 @@ def fetch(to, source):
     is not fetched again, what broke off is gone on with. Where the host does not serve the file, it is said what to
     download by hand; --from takes it from there.
     """
-    from convert.fetching import default_folder
-    from convert.fetching import fetch as fetch_all
+    fetching = own("convert.originals.fetching")
 
-    to = to or default_folder()
+    to = to or fetching.default_folder()
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
@@ -33,7 +34,7 @@ def fetch(to, source):
                 tasks[file] = bar.add_task(file)
             bar.update(tasks[file], completed=done, total=total or None)
 
-        done = fetch_all(to, source, show)
+        done = fetching.fetch(to, source, show)
     for fetched in done:
         click.echo(f"{fetched.path}: {fetched.how}")
     click.echo(f"the authors' weights are in {to}, every byte checked; use them with --weights {to}")

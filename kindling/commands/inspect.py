@@ -7,6 +7,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from kindling.core.packages import own
+
 ELSEWHERE = "in no net of KinD"
 
 
@@ -18,9 +20,10 @@ def inspect(path):
     FILE is told by its content, whatever its name. The exit code is 0 for a sound checkpoint of KinD, 1 for one that
     is incomplete or of another model, and 2 for a file that cannot be read.
     """
-    from convert import checks, formats
+    soundness = own("convert.soundness")
+    registry = own("convert.forms.registry")
 
-    held = formats.read(path)
+    held = registry.read(path)
     table = Table("variable", "shape", "dtype", "", box=None, header_style="dim", pad_edge=False)
     for net, rows in _by_net(held.variables).items():
         table.add_row(f"[bold]{net}[/]")
@@ -28,7 +31,7 @@ def inspect(path):
             table.add_row(*row)
     console = Console(soft_wrap=True)
     console.print(table)
-    problems = checks.problems_with(held.variables)
+    problems = soundness.problems_with(held.variables)
     for line in _summary(held):
         console.print(line, markup=False)
     for problem in problems:
@@ -40,14 +43,14 @@ def inspect(path):
 
 def _summary(held):
     """Form, nets, family, what was unwrapped, what of a training is there, metadata; a line each."""
-    from convert import checks
+    soundness = own("convert.soundness")
 
-    nets = ", ".join(map(_how_much(held.variables), checks.nets_in(held.variables))) or "none"
+    nets = ", ".join(map(_how_much(held.variables), soundness.nets_in(held.variables))) or "none"
     yield f"{held.path}: {held.form}, {len(held.variables)} variables, nets: {nets}"
-    yield f"family: {checks.family_of(held.variables)}"
+    yield f"family: {soundness.family_of(held.variables)}"
     if held.unwrapped:
         yield f"unwrapped: {', '.join(held.unwrapped)}"
-    slots = checks.left_behind(held.variables)
+    slots = soundness.left_behind(held.variables)
     training = ([f"{len(slots)} slots and steps"] if slots else []) + list(held.beside)
     if training:
         yield f"of training, left behind by convert: {', '.join(training)}"
@@ -58,7 +61,7 @@ def _summary(held):
 
 def _how_much(variables):
     """Net -> "DecomNet" if all of it is there, else "DecomNet (17 of 18 variables)"."""
-    from convert.nets import NETS
+    from kindling.families.kind.nets import NETS
 
     def said(net):
         there = sum(name in variables for name in NETS[net].variables)
@@ -70,18 +73,18 @@ def _how_much(variables):
 
 def _by_net(variables):
     """Net -> rows of the table: what is there in the table's order, what is missing, and what belongs to no net."""
-    from convert import checks
-    from convert.nets import NETS
+    soundness = own("convert.soundness")
+    from kindling.families.kind.nets import NETS
 
     rows = {}
-    for net in checks.nets_in(variables):
+    for net in soundness.nets_in(variables):
         rows[net] = [
             _row(name, variables[name]) if name in variables else (name, "", "", "[red]missing[/]")
             for name in NETS[net].variables
         ]
     for name, array in variables.items():
-        if name not in checks.EXPECTED:
-            remark = "of training" if checks.is_training_state(name) else "[yellow]extra[/]"
+        if name not in soundness.EXPECTED:
+            remark = "of training" if soundness.is_training_state(name) else "[yellow]extra[/]"
             rows.setdefault(ELSEWHERE, []).append(_row(name, array, remark))
     return rows
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import csv
-import importlib
 from functools import partial
 from pathlib import Path
 
@@ -12,13 +11,18 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from kindling import allocator, data, joint, training
-from kindling import objective as objectives
-from kindling.board import Board
-from kindling.errors import KindlingError
-from kindling.frameworks import import_framework
-from kindling.validation import Validation, mean_score
-from kindling.watching import Log
+from kindling import runtimes
+from kindling.commands import options
+from kindling.core.errors import KindlingError
+from kindling.core.packages import own
+from kindling.enhancing import memory
+from kindling.evaluating.validation import Validation, mean_score
+from kindling.losses import expression as objectives
+from kindling.training import batches as data
+from kindling.training import joint
+from kindling.training import loop as training
+from kindling.training.board import Board
+from kindling.training.log import Log
 
 FOLDER = "joint"  # beside the folders of the nets
 SAMPLE = 48  # training pairs that the blind guess of a validation is fitted to
@@ -57,7 +61,7 @@ WEIGHT = click.FloatRange(0)
 @click.option(
     "--val", "kept", multiple=True, type=click.Path(path_type=Path), help="Pairs to measure by; may be given again."
 )
-@click.option("--backend", type=click.Choice(["torch", "tf"]), default="torch", show_default=True)
+@options.runtime
 @click.option("--steps", type=click.IntRange(1), default=10000, show_default=True)
 @click.option("--batch", type=click.IntRange(1), default=3, show_default=True)
 @click.option("--patch", type=click.IntRange(16), default=128, show_default=True, help="Pixels.")
@@ -105,7 +109,7 @@ WEIGHT = click.FloatRange(0)
     "--every", type=click.IntRange(1), default=100, show_default=True, help="Steps between rows of losses.csv."
 )
 @click.option("--validate", type=click.IntRange(1), default=1000, show_default=True, help="Steps between measurements.")
-def command(folders, out, init, kept, backend, resume, minutes, every, validate, device, features, **settings):
+def command(folders, out, init, kept, runtime, resume, minutes, every, validate, device, features, **settings):
     """Train all nets together on the picture that people get: restored R times adjusted L, against the bright photo.
 
     What is written is the weights' average along the way, in OUT; the best by --val is kept in OUT/best.
@@ -125,17 +129,20 @@ def command(folders, out, init, kept, backend, resume, minutes, every, validate,
     cool = max(0, steps - warm) if settings["cool"] is None else settings["cool"]
     prints = [data.fingerprint(some) for some in pairs]
     plan = joint.JointPlan(
-        mix, "".join([*prints, fingerprint]), steps, settings["lr"], warm, cool, backend, settings["precision"],
+        mix, "".join([*prints, fingerprint]), steps, settings["lr"], warm, cool, runtime, settings["precision"],
         settings["loss"], held, settings["decay"], settings["average"], phi, settings["clip"],
     )  # fmt: skip
-    trainer = _trainer(backend, objective, plan, device, features)
-    run = importlib.import_module(f"kind_{backend}.arrays").run
+    if not runtimes.RUNTIMES[runtime].keeps_memory:
+        memory.keep_freed()
+    trainer = runtimes.trainer(
+        runtime, objective, plan.precision, device, plan.decay, plan.average, features, plan.held, plan.clip, joint=True
+    )
     if resume:
         state, begun = training.load_state(target, plan)
     else:
         zeros = {name: np.zeros_like(array) for name, array in start.items()}
         state, begun = {"weights": start, "m": zeros, "v": zeros, "ema": start}, 0
-    known = _measured(target, pairs, prints, start, fingerprint, trainer, run)
+    known = _measured(target, pairs, prints, start, fingerprint, trainer)
     trainer.assign(state, begun)
     console = Console(stderr=True)
     columns = (
@@ -156,7 +163,7 @@ def command(folders, out, init, kept, backend, resume, minutes, every, validate,
             if means:
                 board.numbers(progress.step, {f"loss/{k}": v for k, v in means.items()} | {"lr": progress.lr})
             if measured and (progress.step % validate == 0 or progress.step == plan.steps):
-                figures = scores(progress.step, partial(run, trainer.averaged), trainer)
+                figures = scores(progress.step, trainer.run, trainer)
                 board.numbers(progress.step, {f"val/{name}": value for name, value in figures.items()})
 
         def save(step, state):
@@ -218,7 +225,7 @@ def _objective(settings, features):
         raise KindlingError("perceptual in --loss and a VGG in --features go together: give both or neither")
     if not features:
         return found, None, None
-    import convert
+    convert = own("convert")
 
     weights = convert.read_vgg(features)
     return found, weights, convert.fingerprint(weights)
@@ -238,7 +245,7 @@ def _validation(kept, pairs):
 
 
 def _weights(init):
-    import convert
+    convert = own("convert")
 
     held = convert.read(init)
     nets = convert.nets_in(held)
@@ -247,7 +254,7 @@ def _weights(init):
     return held, convert.fingerprint(held)
 
 
-def _measured(target, pairs, prints, start, fingerprint, trainer, run):
+def _measured(target, pairs, prints, start, fingerprint, trainer):
     """Of each folder's pairs, by the first weights; kept in target/measured.npz, since it never changes."""
     path = target / "measured.npz"
     key = ["".join([some, fingerprint]) for some in prints]
@@ -260,7 +267,7 @@ def _measured(target, pairs, prints, start, fingerprint, trainer, run):
                 ]
     zeros = {name: np.zeros_like(array) for name, array in start.items()}
     trainer.assign({"weights": start, "m": zeros, "v": zeros, "ema": start}, 0)
-    known = [[joint.measure(*pair, partial(run, trainer.averaged, "decompose")) for pair in some] for some in pairs]
+    known = [[joint.measure(*pair, partial(trainer.run, "decompose")) for pair in some] for some in pairs]
     target.mkdir(parents=True, exist_ok=True)
     arrays = {
         f"{part}/{k}/{n}": getattr(pair, part)
@@ -272,20 +279,8 @@ def _measured(target, pairs, prints, start, fingerprint, trainer, run):
     return known
 
 
-def _trainer(backend, objective, plan, device, features):
-    if backend == "tf":
-        import_framework("tensorflow", "--backend tf")
-        from kind_tf.joint import JointTrainer
-    else:
-        import_framework("torch", "--backend torch")
-        from kind_torch.joint import JointTrainer
-
-        allocator.keep_freed()
-    return JointTrainer(objective, plan.precision, device, plan.decay, plan.average, features, plan.held, plan.clip)
-
-
 def _export(out, weights, plan, step):
     """The weights where the original's Saver, the converter and `kindling enhance` look for them."""
-    import convert
+    convert = own("convert")
 
     convert.write(out, weights, {"task": plan.task, "step": str(step)}, force=True)

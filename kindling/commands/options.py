@@ -1,18 +1,28 @@
-"""Kinds of option that several subcommands take."""
+"""Options that several subcommands take, and the kinds of value that they have.
+
+Commands group their options in this order: what goes in and out, the model, the picture, the run.
+"""
 
 import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
 
 import click
+
+from kindling.runtimes import RUNTIMES
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class Ratio(click.ParamType):
     """A number from 0 up, or one of some words such as auto."""
 
-    def __init__(self, *words):
+    def __init__(self, *words: str):
         self.words = words
         self.name = " or ".join(("number", *words))
 
-    def convert(self, value, parameter, context):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float | str:
         if isinstance(value, float) or value in self.words:
             return value
         try:
@@ -20,7 +30,7 @@ class Ratio(click.ParamType):
         except ValueError:
             number = math.nan
         if not 0 <= number < math.inf:
-            self.fail(f"{value} is neither a number from 0 up nor {' nor '.join(self.words)}.", parameter, context)
+            self.fail(f"{value} is neither a number from 0 up nor {' nor '.join(self.words)}.", param, ctx)
         return number
 
 
@@ -29,18 +39,48 @@ class Tile(click.ParamType):
 
     name = "pixels or auto"
 
-    def convert(self, value, parameter, context):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
         if value == "auto" or isinstance(value, int):
             return value
         if not value.isdecimal():
-            self.fail(f"{value} is neither auto nor a number of pixels.", parameter, context)
+            self.fail(f"{value} is neither auto nor a number of pixels.", param, ctx)
         return int(value)
 
 
-tile = click.option(
-    "--tile",
-    type=Tile(),
-    default="auto",
-    show_default=True,
-    help="Side of the tiles, in pixels; auto: by the memory at hand; 0: the whole photo at once.",
-)
+def tile(command: Command) -> Command:
+    """--tile"""
+    text = "Side of the tiles, in pixels; auto: by the memory at hand; 0: the whole photo at once."
+    return click.option("--tile", type=Tile(), default="auto", show_default=True, help=text)(command)
+
+
+def runtime(command: Command) -> Command:
+    """--runtime, and --backend, as it was called before."""
+    choice = click.Choice(list(RUNTIMES))
+    text = "Run the nets on this framework."
+    option = click.option(
+        "--runtime", "--backend", "runtime", type=choice, default="torch", show_default=True, help=text
+    )
+    return option(command)
+
+
+def device(command: Command) -> Command:
+    """--device"""
+    text = "Run there: auto (a GPU if there is one), cpu, cuda, cuda:1, mps."
+    return click.option("--device", default="auto", show_default=True, metavar="NAME", help=text)(command)
+
+
+def model(command: Command) -> Command:
+    """--weights, --runtime, --device and --precision: what `open_model` is asked for."""
+    precision = click.option(
+        "--precision",
+        type=click.Choice(["float32", "bfloat16", "float16"]),
+        default="float32",
+        show_default=True,
+        help="Compute in this; the halves are for GPUs, quicker and less exact.",
+    )
+    weights = click.option(
+        "--weights",
+        type=click.Path(path_type=Path),
+        help="Take the weights from this file or folder, of any form that `kindling convert` reads.",
+    )
+    return weights(runtime(device(precision(command))))

@@ -10,14 +10,12 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from kindling.commands.backends import default_weights
-from kindling.errors import KindlingError
-from kindling.files import move_into_place, refuse_existing, staging
-from kindling.frameworks import import_framework
-from kindling.images import load_images
-from kindling.report import print_parity
-
-LARGEST = 512  # a side of a photo; float64 through the restoration net takes 10 kB a pixel, so 2.6 GB
+from kindling import api
+from kindling.commands import options
+from kindling.core.errors import KindlingError
+from kindling.core.files import move_into_place, refuse_existing, staging
+from kindling.parity.check import SIZES
+from kindling.parity.report import print_parity
 
 
 def _sizes(ctx, parameter, values):
@@ -34,11 +32,18 @@ def _finite(ctx, parameter, value):
 
 
 @click.command()
-@click.option("--weights", type=click.Path(path_type=Path), help="Of TensorFlow; any file `kindling convert` reads.")
-@click.option("--torch-weights", type=click.Path(path_type=Path), help="Of PyTorch, if from a file of their own.")
-@click.option("--image", "images", multiple=True, type=click.Path(path_type=Path), help="A photo to compare on, too.")
-@click.option("--size", "sizes", multiple=True, callback=_sizes, help="Random input of this size: HxW or NxHxW.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the random input.")
+@click.option(
+    "--weights",
+    type=click.Path(path_type=Path),
+    help="Take the weights from this file or folder, of any form that `kindling convert` reads.",
+)
+@click.option(
+    "--torch-weights", type=click.Path(path_type=Path), help="Take PyTorch's from this one, to see whether it is right."
+)
+@options.device
+@click.option("--image", "images", multiple=True, type=click.Path(path_type=Path), help="Compare on this photo, too.")
+@click.option("--size", "sizes", multiple=True, callback=_sizes, help="Compare on random input: HxW or NxHxW.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Draw the random input from this.")
 @click.option(
     "--tolerance",
     type=click.FloatRange(0),
@@ -46,81 +51,44 @@ def _finite(ctx, parameter, value):
     help="Judge float32 by this absolute bar instead of by float64.",
 )
 @click.option("--layers", is_flag=True, help="Show every layer, not the furthest of each net.")
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write every number there.")
-@click.option("--html", "html_file", type=click.Path(path_type=Path), help="Write the tables there.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write every number to this file.")
+@click.option("--html", "html_file", type=click.Path(path_type=Path), help="Write the tables to this file.")
 @click.option("--force", is_flag=True, help="Overwrite the files of --json and --html.")
-def parity(weights, torch_weights, images, sizes, seed, tolerance, layers, json_file, html_file, force):
+def parity(weights, torch_weights, device, images, sizes, seed, tolerance, layers, json_file, html_file, force):
     """Prove that the two frameworks compute the same, or name the first layer where they do not (exit code 1).
 
     Both run in float64 too, where they must agree to 1e-10. In float32, PyTorch must be as close to that exact answer
     as TensorFlow is, or within 1e-5. Without --size, sizes from 1x1 to 95x130 are tried, and a batch of three. Of a
-    photo larger than 512 a side, the bottom right corner is compared.
-    """
-    from convert.parity import SIZES, Case, compare, random_cases
+    photo larger than 512 a side, the bottom right corner is compared. TensorFlow runs on the CPU, PyTorch on --device.
 
+    \b
+    kindling parity --image photo.jpg
+    kindling parity --torch-weights theirs.pth --html report.html
+    """
     refuse_existing([file for file in (json_file, html_file) if file], force)
     if json_file and json_file == html_file:
         raise KindlingError(f"{json_file}: --json and --html name the same file")
-    cases = [Case(*_photo(image)) for image in images] + random_cases(sizes or SIZES, seed)
     stderr = Console(stderr=True)
     with stderr.status("loading both frameworks") if stderr.is_terminal else contextlib.nullcontext() as status:
-        reference, port = _sides(weights or default_weights(), torch_weights)
-        report = compare(reference, port, _announced(cases, status), tolerance)
+
+        def announce(case, number, count):
+            if status:
+                status.update(f"comparing on {case} ({number} of {count}), float32 and float64")
+
+        report = api.parity(
+            weights, torch_weights, device=device, images=images, sizes=sizes or SIZES, seed=seed, tolerance=tolerance,
+            progress=announce,
+        )  # fmt: skip
 
     with open(os.devnull, "w") as nowhere:
         page = Console(record=True, file=nowhere, width=150)
         for console in (Console(soft_wrap=True), page):
-            print_parity(report, reference.name, port.name, console, layers or console is page)
+            print_parity(report, console, layers or console is page)
     if json_file:
         _write(json_file, json.dumps(report.as_dict(), indent=1, default=float))
     if html_file:
         _write(html_file, page.export_html())
     return 0 if report.ok else 1
-
-
-def _announced(cases, status):
-    """The cases one by one, each named in the terminal while it runs."""
-    for k, case in enumerate(cases, start=1):
-        if status:
-            status.update(f"comparing on {case.name} ({k} of {len(cases)}), float32 and float64")
-        yield case
-
-
-def _sides(weights, torch_weights):
-    """TensorFlow with the weights, PyTorch with the same carried over by the naming rule (or with its own file)."""
-    import convert
-
-    variables = convert.read(weights)
-    ported = convert.to_torch(convert.read(torch_weights) if torch_weights else variables)
-    nets = convert.nets_in(variables)
-    missing = [net for net in nets if not any(key.startswith(net + ".") for key in ported)]
-    if missing:
-        raise KindlingError(f"{torch_weights}: {', '.join(missing)} is not in it, but in {weights}")
-    import_framework("tensorflow", "kindling parity")
-    import_framework("torch", "kindling parity")
-    import kind_tf.arrays
-    import kind_torch.arrays
-    from convert.parity import Side
-
-    ported = {key: array for key, array in ported.items() if key.split(".")[0] in nets}
-    sides = []
-    sources = (("TF", kind_tf, variables, weights), ("torch", kind_torch, ported, torch_weights or weights))
-    for name, package, state, source in sources:
-        kinds = [package.KinD(nets, dtype, source=str(source)) for dtype in ("float32", "float64")]
-        for kind in kinds:
-            kind.assign(state)
-        sides.append(Side(name, *kinds, package.arrays))
-    return sides
-
-
-def _photo(path):
-    """(name, (1, h, w, 3)) of a photo; of a large one its bottom right corner, and the name says so."""
-    x = load_images(path)[None]
-    h, w = x.shape[1:3]
-    if max(h, w) <= LARGEST:
-        return path.name, x
-    x = x[:, -LARGEST:, -LARGEST:]
-    return f"{path.name}, corner of {h}x{w}", x
 
 
 def _write(path, text):

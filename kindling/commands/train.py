@@ -1,8 +1,6 @@
 """`kindling train`: each net of KinD from pairs of photos, with the original's recipe unless told otherwise."""
 
 import contextlib
-import importlib
-from functools import partial
 from pathlib import Path
 
 import click
@@ -11,12 +9,19 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from kindling import allocator, collapse, data, objective, tasks, training
-from kindling.board import Board
-from kindling.errors import KindlingError
-from kindling.frameworks import import_framework
-from kindling.recipes import RECIPES, Plan
-from kindling.watching import Log, Watch
+from kindling import runtimes
+from kindling.commands import options
+from kindling.core.errors import KindlingError
+from kindling.core.packages import own
+from kindling.enhancing import memory
+from kindling.losses import expression as objective
+from kindling.training import batches as data
+from kindling.training import collapse
+from kindling.training import loop as training
+from kindling.training import previews as tasks
+from kindling.training.board import Board
+from kindling.training.log import Log, Watch
+from kindling.training.plan import RECIPES, Plan
 
 
 class _Decay(click.ParamType):
@@ -50,7 +55,7 @@ class _Train(click.Command):
     "--out", required=True, type=click.Path(path_type=Path), help="Weights go here, in the original's layout."
 )
 @click.option("--decom", type=click.Path(path_type=Path), help="Trained DecomNet, frozen; default: the one in OUT.")
-@click.option("--backend", type=click.Choice(["torch", "tf"]), default="torch", show_default=True)
+@options.runtime
 @click.option("--epochs", type=click.IntRange(1), help="Default 2000, 2000 and 1000.")
 @click.option("--batch", type=click.IntRange(1), help="Default 10, 10 and 4.")
 @click.option("--patch", type=click.IntRange(2), help="Pixels; default 48, 48 and 384.")
@@ -74,7 +79,7 @@ class _Train(click.Command):
 @click.option(
     "--every", type=click.IntRange(1), default=100, show_default=True, help="Steps between rows of losses.csv."
 )
-def train(task, folder, out, decom, backend, start, resume, minutes, every, device, features, **settings):
+def train(task, folder, out, decom, runtime, start, resume, minutes, every, device, features, **settings):
     """Train DecomNet (decomposition), then Illumination_adjust_net (adjustment) and Restoration_net (restoration).
 
     The last two look at the photos through the first, which stays as it is. Stop with Ctrl-C at any time.
@@ -87,17 +92,19 @@ def train(task, folder, out, decom, backend, start, resume, minutes, every, devi
     judged, features = _objective(task, settings, features)
     console = Console(stderr=True)
     pairs = data.load_pairs(data.find_pairs(folder), settings["patch"])
-    options = {"cell": settings["cell"], "equal_r": settings["equal_r"]} if task == "decomposition" else {}
-    trainer = _trainer(backend, recipe.net, settings["precision"], device, **judged, **options)
+    kinds = {"cell": settings["cell"], "equal_r": settings["equal_r"]} if task == "decomposition" else {}
+    if not runtimes.RUNTIMES[runtime].keeps_memory:
+        memory.keep_freed()
+    trainer = runtimes.trainer(runtime, recipe.net, settings["precision"], device, **judged, **kinds)
     fingerprint, decompose = data.fingerprint(pairs), None
     if task != "decomposition":
-        decompose, weights = _frozen(decom or out / RECIPES["decomposition"].folder, backend)
+        decompose, weights = _frozen(decom or out / RECIPES["decomposition"].folder, runtime)
         fingerprint += weights
-    plan = _plan(task, backend, recipe, settings, len(pairs), fingerprint, features)
+    plan = _plan(task, runtime, recipe, settings, len(pairs), fingerprint, features)
     state, begun = training.load_state(target, plan) if resume else (_fresh(trainer, plan.sampling.seed, start), 0)
     trainer.assign(state, begun)
-    batch = tasks.batches(plan, pairs, decompose)
-    run = partial(importlib.import_module(f"kind_{backend}.arrays").run, trainer.kind)
+    batch = tasks.feed(plan, pairs, decompose)
+    run = trainer.run
     pictures = tasks.pictures(plan, pairs, decompose, run)
 
     def warn(sentence):
@@ -172,19 +179,19 @@ def _objective(task, settings, features):
         )
     if not features:
         return {"objective": found}, None
-    import convert
+    convert = own("convert")
 
     weights = convert.read_vgg(features)
     return {"objective": found, "features": weights}, convert.fingerprint(weights)
 
 
-def _plan(task, backend, recipe, settings, pairs, fingerprint, features):
+def _plan(task, runtime, recipe, settings, pairs, fingerprint, features):
     sampling = data.Sampling(
         settings["batch"], settings["patch"], settings["seed"], recipe.shuffle, recipe.modes, settings["images"]
     )
     return Plan(
         task, sampling, pairs, fingerprint, settings["epochs"], settings["lr"], settings["decay"],
-        data.Noise(settings["shot"], settings["read"]), backend, settings["precision"],
+        data.Noise(settings["shot"], settings["read"]), runtime, settings["precision"],
         settings["cell"], settings["equal_r"], settings["loss"], features,
     )  # fmt: skip
 
@@ -193,7 +200,7 @@ def _fresh(trainer, seed, start):
     """A state at step 0, with random weights or those in `start`."""
     weights = training.initial_weights({k: array.shape for k, array in trainer.state()["weights"].items()}, seed)
     if start:
-        import convert
+        convert = own("convert")
 
         held = convert.read(start)
         if missing := [name for name in weights if name not in held]:
@@ -212,34 +219,20 @@ def _warn_of_collapse(batch, plan, warn):
         warn(said)
 
 
-def _trainer(backend, net, precision, device, **options):
-    if backend == "tf":
-        import_framework("tensorflow", "--backend tf")
-        from kind_tf.train import Trainer
-    else:
-        import_framework("torch", "--backend torch")
-        from kind_torch.train import Trainer
-
-        allocator.keep_freed()
-    return Trainer(net, precision, device, **options)
-
-
-def _frozen(path, backend):
+def _frozen(path, runtime):
     """decompose (n, h, w, 3) -> R, L with the trained DecomNet at `path`, and the fingerprint of its weights."""
-    import convert
-    from kindling.commands.backends import open_backend
-
+    convert = own("convert")
     if not path.exists():
         raise KindlingError(
             f"{path}: there is no trained DecomNet; train decomposition first, or name one with --decom"
         )
-    opened = open_backend(backend, path)
+    model = runtimes.open_model(path, runtime)
     fingerprint = convert.fingerprint(convert.read(path))
-    return (lambda x: opened.run(opened.kind, "decompose", x)), fingerprint
+    return (lambda x: model.run("decompose", x)), fingerprint
 
 
 def _export(out, weights, plan, step):
     """The weights where the original's Saver, the converter and `kindling enhance` look for them."""
-    import convert
+    convert = own("convert")
 
     convert.write(out, weights, {"task": plan.task, "step": str(step)}, force=True)

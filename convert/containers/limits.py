@@ -1,0 +1,28 @@
+"""How much a checkpoint may hold: judged by what it says of itself, before anything is allocated for it.
+
+A file of a kilobyte can claim 2^40 elements, and a compressed one can inflate a thousandfold. KinD has 8 million
+weights, 32 MB; with both slots of Adam, in float64, it is 192 MB. The VGG19 of a perceptual loss, its top included, is
+575 MB. What claims more is neither.
+"""
+
+import math
+from collections.abc import Iterable
+
+from kindling.core.errors import KindlingError
+
+MOST_BYTES = 600_000_000  # of numbers in one file or folder, unpacked
+
+
+def refuse_bulk(path, sizes: Iterable[int]) -> None:
+    """KindlingError if the arrays of these sizes, in bytes, are more together than a checkpoint of KinD can be."""
+    total = sum(sizes)
+    if total > MOST_BYTES:
+        raise KindlingError(
+            f"{path}: it claims to hold {total:,} bytes of numbers, and no checkpoint that is read here is beyond "
+            f"{MOST_BYTES:,}; refused"
+        )
+
+
+def nbytes(shape: Iterable[int], itemsize: int) -> int:
+    """What an array takes, counted without end: a product of shapes does not wrap around here."""
+    return math.prod(int(size) for size in shape) * itemsize

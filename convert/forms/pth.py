@@ -1,0 +1,153 @@
+"""PyTorch's .pth: a zip of a pickle and the tensors' bytes. Loaded by torch alone, weights_only, never by pickle.
+
+Before torch sees the file, every member is read and held against its checksum, the pickle's opcodes are read as data
+(convert/containers/pickles.py), and every storage it asks for is held against the member that should hold it. What
+torch is given is an archive put together anew from these members, so that there is no second way to read the zip.
+"""
+
+import io
+import re
+import warnings
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from kindling.core.errors import KindlingError
+from kindling.core.names import to_slim, to_torch
+from kindling.core.optional import import_framework
+
+from ..containers import pickles, zips
+from ..containers.limits import MOST_BYTES, nbytes, refuse_bulk
+from .contents import Contents
+from .unwrap import unwrap
+
+# How files from before PyTorch 1.6 begin: the magic number 0x1950a86a20f9469cfc6c, pickled.
+LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
+OLDEST = (2, 10)  # older ones can be made to run code by a file loaded with weights_only (CVE-2026-24747)
+ALONE = "Save the weights alone: torch.save(model.state_dict(), FILE)"
+
+
+def read(path: Path) -> Contents:
+    """The tensors of a state_dict, wrapped or bare, by their slim names. Raises KindlingError for anything else."""
+    with open(path, "rb") as file:
+        is_old = file.read(len(LEGACY)) == LEGACY
+    archive = _old(path) if is_old else _anew(path)
+    torch = import_framework("torch", f"{path}: reading a .pth file")
+    state, unwrapped, beside = unwrap(_load(torch, path, archive), torch.Tensor, str(path))
+    problems = [problem for key, value in state.items() for problem in _problems_with_tensor(torch, key, value)]
+    if problems:
+        raise KindlingError.of(f"{path}: expected a state_dict, names and tensors", problems)
+    refuse_bulk(path, (nbytes(value.shape, value.element_size()) for value in state.values()))
+    # An expanded tensor repeats one element without end, and its bytes are counted above before it is spelled out.
+    return Contents(to_slim({key: value.detach().numpy() for key, value in state.items()}), {}, unwrapped, beside)
+
+
+def write(path: Path, variables: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:
+    """A state_dict, which has no room for metadata."""
+    torch = import_framework("torch", f"{path.name}: writing a .pth file")
+    torch.save({key: torch.from_numpy(array.copy()) for key, array in to_torch(variables).items()}, path)
+
+
+def _members(path):
+    """name -> bytes of every member, each held against its checksum by zipfile."""
+    with zips.opened(path) as archive:
+        infos = archive.infolist()
+        names = [info.filename for info in infos]
+        if len({name.split("/")[0] for name in names}) > 1:
+            raise KindlingError(f"{path}: its archive holds more than one folder; damaged, or made to be misread")
+        if any(name.endswith("/constants.pkl") or "/code/" in name for name in names):
+            raise KindlingError(f"{path}: it is a TorchScript program, not weights, and is not run here. {ALONE}")
+        packed = [info.filename for info in infos if info.compress_type != zipfile.ZIP_STORED]
+        if packed:
+            raise KindlingError(
+                f"{path}: {packed[0]} is compressed, which PyTorch does not do; damaged, or not its own"
+            )
+        return {name: archive.read(name) for name in names}
+
+
+def _anew(path) -> io.BytesIO:
+    """The archive put together again from its members, once they have been looked at.
+
+    Refuses a pickle that names more than tensors, or claims more bytes for one than the archive has for it.
+    """
+    members = _members(path)
+    pickle = next(name for name in members if name.split("/")[-1] == "data.pkl")
+    folder = pickle.removesuffix("data.pkl")
+    plan = _plan(path, io.BytesIO(members[pickle]))
+    problems = []
+    for key, claimed in plan.storages.items():
+        there = len(members.get(f"{folder}data/{key}", b""))
+        if claimed > there:
+            problems.append(f"storage {key} claims {claimed:,} bytes, and there are {there:,}")
+    if problems:
+        raise KindlingError.of(str(path), problems)
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as anew:
+        for name, held in members.items():
+            anew.writestr(name, held)
+    return archive
+
+
+def _old(path) -> io.BytesIO:
+    """A file from before PyTorch 1.6, once its pickles have been looked at: five of them, and then each storage with
+    its number of elements in front. It has no checksums."""
+    refuse_bulk(path, [path.stat().st_size])
+    held = io.BytesIO(path.read_bytes())
+    plan = _plan(path, *[held] * 5)
+    claimed = sum(8 + size for size in plan.storages.values())
+    there = len(held.getvalue()) - held.tell()
+    if claimed != there:
+        raise KindlingError(f"{path}: damaged: its tensors claim {claimed:,} bytes, and there are {there:,}")
+    return held
+
+
+def _plan(path, *streams):
+    """What the pickles ask for, if it is tensors and nothing more."""
+    try:
+        plan = pickles.plan(*streams)
+    except KindlingError as error:
+        raise KindlingError(f"{path}: damaged: {error}") from error
+    if plan.strange:
+        named = ", ".join(plan.strange[:3])
+        raise KindlingError(
+            f"{path}: it holds more than plain tensors ({named}), and loading that could run code; refused. {ALONE}"
+        )
+    return plan
+
+
+def _load(torch, path, archive):
+    import pickle
+
+    version = re.match(r"(\d+)\.(\d+)", torch.__version__)
+    if tuple(map(int, version.groups())) < OLDEST:
+        raise KindlingError(
+            f"{path}: PyTorch {torch.__version__} can be made to run code by such a file; install 2.10 or newer"
+        )
+    archive.seek(0)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about other versions and devices, which is no news here
+            return torch.load(archive, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise KindlingError(
+            f"{path}: it holds more than plain tensors, and loading that could run code; refused. {ALONE}"
+        ) from error
+
+
+def _problems_with_tensor(torch, key, value):
+    if isinstance(value, Mapping):
+        yield f"{key!r} is a dict; save what is in it by itself: torch.save(held[{key!r}], FILE)"
+    elif not isinstance(key, str) or not isinstance(value, torch.Tensor):
+        yield f"{key!r} is {'no tensor' if isinstance(key, str) else 'no name'}"
+    elif value.layout != torch.strided or value.is_quantized or value.is_meta or value.dtype == torch.bfloat16:
+        yield f"{key} is {_said(torch, value)}, expected plain float32: save {key!r} after .float()"
+    elif nbytes(value.shape, value.element_size()) > MOST_BYTES:
+        yield f"{key} has shape {tuple(value.shape)}, more than a checkpoint of KinD can hold"
+
+
+def _said(torch, value):
+    if value.is_quantized or value.is_meta:
+        return "quantized" if value.is_quantized else "without values"
+    return str(value.dtype if value.layout == torch.strided else value.layout).removeprefix("torch.")

@@ -1,0 +1,1 @@
+"""The authors' own weights: where they are, and how to get them."""

@@ -1,0 +1,95 @@
+"""KinD on TensorFlow as the rest of the house sees it: a `kindling.core.model.Model`.
+
+kind_torch/runtime.py is the same in PyTorch.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from kind_tf import arrays
+from kind_tf.kind import KinD
+from kindling.core.errors import KindlingError, OutOfMemory
+from kindling.core.model import Array, Core
+from kindling.enhancing import memory
+from kindling.families.registry import KIND
+
+__all__ = ["Model", "open_model"]
+
+FLOAT32_BYTES = 820  # that the nets take for each pixel of a tile, as benchmarks/enhance.py measures it
+GPU_BYTES = int(4e9)  # TensorFlow does not tell how much a GPU has left; where this is too much, tiles are halved
+
+
+class Model:
+    """A loaded KinD and the way to run it on arrays; see kindling.core.model.Model for what each part is."""
+
+    family = KIND
+    runtime = "tf"
+
+    def __init__(self, kind: KinD, device: str = "cpu"):
+        self.kind = kind
+        self.device = device
+        self.precision: str = kind.dtype.name
+        self.nets = frozenset(kind.nets)
+
+    def run(self, verb: str, *arrays_in: Array, core: Core | None = None, **dials: float | Array) -> tuple[Array, ...]:
+        """One net, or "enhance", the whole chain, on NHWC arrays; always a tuple of arrays of float32 or float64."""
+        options: dict[str, Any] = dict(dials) if core is None else {**dials, "core": core}
+        try:
+            with tf.device(_tf_name(self.device)):
+                return arrays.run(self.kind, verb, *arrays_in, **options)
+        except tf.errors.ResourceExhaustedError as error:
+            raise OutOfMemory(f"{self.device} has no room for a tile of {arrays_in[0].shape}") from error
+
+    def layers(self, net: str, *arrays_in: Array) -> Iterator[tuple[str, Array]]:
+        """Every layer of one net in the order it runs: its op name in the authors' graph, its result."""
+        yield from arrays.layers(self.kind, net, *arrays_in)
+
+    def bytes_per_pixel(self) -> int:
+        """What the nets take for each pixel of a tile."""
+        return FLOAT32_BYTES * self.kind.dtype.size // 4
+
+    def free_bytes(self) -> int:
+        """Of main memory; of a GPU, what any has."""
+        return memory.free() if self.device == "cpu" else GPU_BYTES
+
+    def rest(self) -> None:
+        """Give back what is kept for the next tile."""
+        memory.give_back()
+
+
+def open_model(
+    variables: Mapping[str, Array], *, device: str = "auto", precision: str = "float32", source: str = "these weights"
+) -> Model:
+    """A Model of slim variables. device: auto, cpu, cuda, cuda:1. precision: float32 or float64.
+
+    Raises KindlingError if there is no such device, or the precision is none that it computes in.
+    """
+    place = choose_device(device)
+    if precision not in ("float32", "float64"):
+        raise KindlingError(f"--runtime tf computes in float32, not in {precision}; --runtime torch does, on GPUs")
+    with tf.device(_tf_name(place)):
+        kind = KinD(KIND.nets_in(variables), precision, source=source)
+        kind.assign(variables)
+    return Model(kind, place)
+
+
+def choose_device(name: str) -> str:
+    """The device that a word means; auto: a GPU where TensorFlow sees one. KindlingError if there is none such."""
+    gpus = tf.config.list_physical_devices("GPU")
+    if name == "auto":
+        return "cuda:0" if gpus else "cpu"
+    if name == "cpu":
+        return name
+    kind, _, number = name.partition(":")
+    if kind != "cuda" or (number and not number.isdecimal()):
+        raise KindlingError(f"there is no device {name!r} for TensorFlow; known are auto, cpu, cuda, cuda:1 and so on")
+    if int(number or 0) >= len(gpus):
+        raise KindlingError(f"TensorFlow sees no {name} here: it has {len(gpus)} GPUs")
+    return f"cuda:{number or 0}"
+
+
+def _tf_name(device):
+    """cuda:1 -> /GPU:1, as TensorFlow calls it."""
+    return "/CPU:0" if device == "cpu" else f"/GPU:{device.partition(':')[2]}"

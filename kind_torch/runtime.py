@@ -1,0 +1,120 @@
+"""KinD on PyTorch as the rest of the house sees it: a `kindling.core.model.Model`, on a CPU or a GPU.
+
+kind_tf/runtime.py is the same in TensorFlow.
+"""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+
+from kind_torch import arrays
+from kind_torch.kind import KinD
+from kindling.core.errors import KindlingError, OutOfMemory
+from kindling.core.model import Array, Core
+from kindling.core.names import to_torch
+from kindling.enhancing import memory
+from kindling.families.registry import KIND
+
+__all__ = ["Model", "open_model"]
+
+FLOAT32_BYTES = 1500  # that the nets take for each pixel of a tile, as benchmarks/enhance.py measures it
+HALVES = ("bfloat16", "float16")
+
+
+class Model:
+    """A loaded KinD and the way to run it on arrays; see kindling.core.model.Model for what each part is."""
+
+    family = KIND
+    runtime = "torch"
+
+    def __init__(self, kind: KinD):
+        self.kind = kind
+        self._like = next(kind.parameters())
+        self.device = str(self._like.device)
+        self.precision = str(self._like.dtype).removeprefix("torch.")
+        self.nets = frozenset(name for name, _ in kind.named_children())
+
+    def run(self, verb: str, *arrays_in: Array, core: Core | None = None, **dials: float | Array) -> tuple[Array, ...]:
+        """One net, or "enhance", the whole chain, on NHWC arrays; always a tuple of arrays of float32 or float64."""
+        options: dict[str, Any] = dict(dials) if core is None else {**dials, "core": core}
+        try:
+            with _exact_products(self._like.device):
+                return arrays.run(self.kind, verb, *arrays_in, **options)
+        except torch.OutOfMemoryError as error:
+            raise OutOfMemory(f"{self.device} has no room for a tile of {arrays_in[0].shape}") from error
+
+    def layers(self, net: str, *arrays_in: Array) -> Iterator[tuple[str, Array]]:
+        """Every layer of one net in the order it runs: its op name in the authors' graph, its result."""
+        with _exact_products(self._like.device):
+            yield from arrays.layers(self.kind, net, *arrays_in)
+
+    def bytes_per_pixel(self) -> int:
+        """What the nets take for each pixel of a tile."""
+        return FLOAT32_BYTES * self._like.element_size() // 4
+
+    def free_bytes(self) -> int:
+        """Of the GPU's memory where there is one, with what PyTorch keeps of it; else of main memory."""
+        if self._like.device.type == "cuda":
+            kept = torch.cuda.memory_reserved(self._like.device) - torch.cuda.memory_allocated(self._like.device)
+            return torch.cuda.mem_get_info(self._like.device)[0] + kept
+        if self._like.device.type == "mps":
+            return torch.mps.recommended_max_memory() - torch.mps.current_allocated_memory()
+        return memory.free()
+
+    def rest(self) -> None:
+        """Give back what is kept for the next tile."""
+        if self._like.device.type == "cuda":
+            torch.cuda.empty_cache()
+        elif self._like.device.type == "mps":
+            torch.mps.empty_cache()
+        memory.give_back()
+
+
+def open_model(
+    variables: Mapping[str, Array], *, device: str = "auto", precision: str = "float32", source: str = "these weights"
+) -> Model:
+    """A Model of slim variables. device: auto, cpu, cuda, cuda:1, mps. precision: float32, float64; on GPUs bfloat16
+    and float16 too.
+
+    Raises KindlingError if there is no such device, or the precision is none that it computes in.
+    """
+    place = choose_device(device)
+    if precision in HALVES and place.type == "cpu":
+        raise KindlingError(f"--precision {precision} is for GPUs, and this model runs on {place}; float32 is for CPUs")
+    with torch.random.fork_rng(devices=[]):  # the weights drawn here are thrown away, and must cost nobody's seed
+        kind = KinD(KIND.nets_in(variables), "float64" if precision == "float64" else "float32", source=source)
+    kind.assign(to_torch(variables))
+    return Model(kind.to(place, getattr(torch, precision)).eval())
+
+
+def choose_device(name: str) -> torch.device:
+    """The device that a word means; auto: a GPU where PyTorch sees one. KindlingError if there is none such."""
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda", torch.cuda.current_device())
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise KindlingError(f"there is no device {name!r}; known are auto, cpu, cuda, cuda:1 and so on, mps") from None
+    count = {"cpu": 1, "meta": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
+    if (device.index or 0) >= count.get(device.type, 0):
+        raise KindlingError(f"PyTorch sees no {name} here: it has {count.get(device.type, 0)} of that kind")
+    return device
+
+
+@contextlib.contextmanager
+def _exact_products(device: torch.device) -> Iterator[None]:
+    """float32 as it is: TF32, which cuDNN takes by default, keeps 10 bits, and parity would be 1e-3."""
+    if device.type != "cuda":
+        yield
+        return
+    with torch.backends.cudnn.flags(enabled=True, benchmark=False, allow_tf32=False):
+        before = torch.backends.cuda.matmul.allow_tf32
+        torch.backends.cuda.matmul.allow_tf32 = False
+        try:
+            yield
+        finally:
+            torch.backends.cuda.matmul.allow_tf32 = before

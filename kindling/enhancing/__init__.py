@@ -1,0 +1,1 @@
+"""From photo to brighter photo: tiles, ratio, memory."""

@@ -1,0 +1,1 @@
+"""Enhanced photos measured against well-lit partners."""

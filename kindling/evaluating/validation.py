@@ -1,0 +1,60 @@
+"""How good the picture is while it trains: whole photos that were kept apart, with a partner's ratio and blind.
+
+With the partner's ratio it is evaluate_LOLdataset.py's figure. The blind one guesses the ratio
+(kindling/families/kind/estimator.py) from one statistic, to which coefficients are fitted anew, each time, on photos
+that are trained on: what is measured is how well a ratio can be guessed with these weights, not whether last hour's
+guess still fits.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from kindling.evaluating import metrics
+from kindling.families.kind.estimator import fit
+from kindling.images import to_pixels
+from kindling.photos.photo import Photo
+from kindling.training.joint import EPSILON, measure
+
+__all__ = ["FIGURES", "Validation", "mean_score"]
+
+GUESSED_BY = ("asked",)  # a few dozen photos do not settle more coefficients
+FIGURES = ("psnr", "ssim", "blind_psnr", "blind_ssim")
+
+Pairs = Sequence[tuple[Photo, Photo]]
+
+
+class Validation:
+    """folders: pairs by the names they are shown under. sample: pairs that are trained on, for the guess."""
+
+    def __init__(self, folders: Mapping[str, Pairs], sample: Pairs):
+        self.folders, self.sample = folders, sample
+
+    def __call__(self, run: Callable[..., tuple[np.ndarray, ...]]) -> dict[str, float]:
+        """`<folder>/<figure>` of all FIGURES, means over each folder's pairs. run: (verb, *arrays) of a KinD."""
+        pairs = [measure(*pair, lambda x: run("decompose", x)) for pair in self.sample]
+        numbers, ratios = np.array([pair.numbers for pair in pairs]), np.array([pair.ratios.mean() for pair in pairs])
+        estimator = fit(numbers, ratios, GUESSED_BY)
+        figures = {}
+        for name, pairs in self.folders.items():
+            rows = [self._measure(run, low, high, estimator) for low, high in pairs]
+            figures |= {f"{name}/{figure}": float(mean) for figure, mean in zip(FIGURES, np.mean(rows, 0), strict=True)}
+        return figures
+
+    def _measure(self, run, low, high, estimator):
+        x = low.stretched()
+        R, L = run("decompose", x[np.newaxis])
+        i_high = run("decompose", high.stretched()[np.newaxis])[1]
+        (restored,) = run("restore", R, L)
+        given = float(np.mean(i_high / (L + EPSILON)))
+        truth = high.pixels if high.pixels.dtype == np.uint8 else (high.pixels >> 8).astype(np.uint8)
+        row = []
+        for ratio in (given, estimator.guess(L[0], x)):
+            picture = to_pixels((restored * run("adjust", L, ratio=ratio)[0])[0])
+            row += [metrics.psnr(picture, truth), metrics.ssim(picture, truth)]
+        return row
+
+
+def mean_score(figures: Mapping[str, float]) -> float:
+    """The one number that the best weights are kept by: PSNR, with a ratio and blind, over all folders alike."""
+    return float(np.mean([value for name, value in figures.items() if name.endswith("psnr")]))

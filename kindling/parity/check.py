@@ -1,0 +1,231 @@
+"""Do two KinDs compute the same function? Same arrays into both, every output and every layer compared.
+
+The yardstick is float64. Both sides also run in float64, where rounding is too small to hide anything: there they
+must agree to 1e-10, which says that the function is the same. That result then serves as the exact answer, and in
+float32 the port must be as close to it as the reference is, or within 1e-5. A float32
+tolerance alone would mislead: some retrained weights put TensorFlow itself 5e-5 from the exact answer, and a right
+mirror 2e-5.
+
+Nothing here knows a framework: a side is two loaded models that run on arrays and show their layers.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+
+from kindling.core.errors import MissingNetError
+from kindling.core.model import Layered
+from kindling.parity.distance import distance, magnitude, mean_distance
+
+SAME_FUNCTION = 1e-10  # float64 against float64
+CLOSE_ENOUGH = 1e-5  # float32 against the exact answer, where the reference is closer still
+SIZES = ("1x1", "2x3", "37x51", "95x130", "3x37x51")
+RATIO = 5.0
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two: `single` and `double` hold the same weights in float32 and float64."""
+
+    name: str
+    single: Layered
+    double: Layered
+
+
+@dataclass(frozen=True)
+class Case:
+    """One input: a photo or random numbers. x: (n, h, w, 3) float32 in [0, 1].
+
+    On random cases r, i and the ratio map are random too, so that no net leans on another; on a photo they are what
+    the reference makes of it.
+    """
+
+    name: str
+    x: np.ndarray
+    r: np.ndarray | None = None
+    i: np.ndarray | None = None
+    ratio: np.ndarray | float = RATIO
+
+
+@dataclass(frozen=True)
+class Row:
+    """One compared array. Distances of layers are relative to the layer's largest value, those of outputs absolute."""
+
+    case: str
+    what: str  # "R", "L", "restored", "adjusted", "enhanced", or the op name of a layer
+    reference_error: float  # reference float32 from the exact answer, max
+    port_error: float  # port float32 from the exact answer, max
+    difference: float  # port float32 from reference float32, max
+    mean: float  # the same, mean
+    double: float  # port float64 from reference float64, max
+    ok: bool
+    note: str = ""  # why it could not be compared, or what else to know of a row that is over
+
+
+@dataclass(frozen=True)
+class Report:
+    """All rows, and for every net and case that differs its first layer that does."""
+
+    outputs: list[Row]
+    layers: list[Row]
+    skipped: list[str]  # nets whose weights are not there
+    tolerance: float | None
+    reference: str  # what the two sides are called
+    port: str
+
+    @property
+    def ok(self) -> bool:
+        return bool(self.outputs) and all(row.ok for row in self.outputs + self.layers)
+
+    @property
+    def first_differences(self) -> list[Row]:
+        """The first layer that differs, of each net in each case: where to look for what is wrong."""
+        first: dict[tuple[str, str], Row] = {}
+        for row in self.layers:
+            if not row.ok:
+                first.setdefault((row.case, row.what.split("/")[0]), row)
+        return list(first.values())
+
+    def as_dict(self) -> dict:
+        """For JSON: the verdict, the bars it was judged by, every row; null where a figure is infinite."""
+        bars = {"tolerance": self.tolerance} if self.tolerance is not None else {}
+        bars |= {"same_function": SAME_FUNCTION, "close_enough": CLOSE_ENOUGH} if not bars else {}
+        rows = {"outputs": [_plain(row) for row in self.outputs], "layers": [_plain(row) for row in self.layers]}
+        return {"ok": self.ok, "bars": bars, "skipped": self.skipped, **rows}
+
+
+def random_cases(sizes: Sequence[str] = SIZES, seed: int = 0) -> list[Case]:
+    """Uniform random input for every size, written HxW or NxHxW."""
+    cases = []
+    for size in sizes:
+        n, h, w = [1, *map(int, size.split("x"))][-3:]
+        rng = np.random.default_rng([seed, n, h, w])
+        x, r, i = (rng.random((n, h, w, c), np.float32) for c in (3, 3, 1))
+        cases.append(Case(f"random {size}", x, r, i, RATIO * rng.random((n, h, w, 1), np.float32)))
+    return cases
+
+
+def compare(reference: Side, port: Side, cases: Iterable[Case], tolerance: float | None = None) -> Report:
+    """Run every case through both sides. `tolerance`: judge float32 against float32 by it, instead of by float64."""
+    outputs, layers = [], []
+    nets = [net.scope for net in reference.single.family.nets]
+    present = [net for net in nets if net in reference.single.nets]
+    for case in cases:
+        for step, net, names, inputs, options in _steps(case, reference, present):
+            results = _run_all(reference, port, step, inputs, options)
+            outputs += [
+                _row(case.name, name, [r if isinstance(r, str) else r[k] for r in results], tolerance, relative=False)
+                for k, name in enumerate(names)
+            ]
+            if net:
+                layers += _layer_rows(case, reference, port, net, inputs, options, tolerance)
+    return Report(outputs, layers, [net for net in nets if net not in present], tolerance, reference.name, port.name)
+
+
+def _steps(case, reference, present):
+    """(verb, net, names of its results, arrays, dials) for every net that is present, and for the chain if all are."""
+    family, r, i = reference.single.family, case.r, case.i
+    if r is None and family.net("decompose").scope in present:
+        r, i = reference.single.run("decompose", case.x)
+    inputs = {"decompose": (case.x,)}
+    if r is not None:  # else it is a photo, and there is nothing to decompose it with
+        ratio = case.ratio if isinstance(case.ratio, np.ndarray) else np.full_like(i, case.ratio)
+        inputs |= {"restore": (r, i), "adjust": (i, ratio)}
+    for net in family.nets:
+        if net.scope in present and net.verb in inputs:
+            yield net.verb, net.scope, net.parts, inputs[net.verb], {}
+    if len(present) == len(family.nets):
+        yield "enhance", None, ("enhanced",), (case.x,), {"ratio": RATIO}
+
+
+def _run_all(reference, port, step, inputs, options):
+    """Reference float64, reference float32, port float64, port float32; an error message where the port failed."""
+    results = [model.run(step, *inputs, **options) for model in (reference.double, reference.single)]
+    for model in (port.double, port.single):
+        try:
+            results.append(model.run(step, *inputs, **options))
+        except MissingNetError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a wrong port raises is a finding, and is shown as one
+            results.append(_said(error))
+    return results
+
+
+def _layer_rows(case, reference, port, net, inputs, options, tolerance):
+    corner = [_corner(x) for x in inputs]
+    sides = [dict(model.layers(net, *corner)) for model in (reference.double, reference.single)]
+    found, stopped = [], ""
+    for model in (port.double, port.single):
+        ran = {}
+        try:
+            for name, array in model.layers(net, *corner):
+                ran[name] = array
+        except Exception as error:  # noqa: BLE001 - as above; the layers before it have been handed out
+            stopped = _said(error)
+        found.append(ran)
+    for name in sides[0]:
+        missing = stopped or f"{port.name} has no such layer"
+        yield _row(
+            case.name,
+            name,
+            [*(s[name] for s in sides), *(f.get(name, missing) for f in found)],
+            tolerance,
+            relative=True,
+        )
+    for name in found[1]:
+        if name not in sides[1]:
+            nothing = f"{reference.name} has no such layer"
+            yield _row(case.name, name, [nothing] * 4, tolerance, relative=True)
+
+
+def _row(case, what, results, tolerance, relative):
+    notes = [r for r in results if isinstance(r, str)]
+    if notes:
+        return Row(case, what, *[math.inf] * 5, ok=False, note=notes[0])
+    exact, reference, exact_port, port = results
+    scale = magnitude(exact) if relative else 1.0
+    row = Row(
+        case,
+        what,
+        distance(reference, exact) / scale,
+        distance(port, exact) / scale,
+        distance(port, reference) / scale,
+        mean_distance(port, reference) / scale,
+        distance(exact_port, exact) / scale,
+        ok=True,
+    )
+    return row if _passes(row, tolerance) else replace(row, ok=False, note=_why(row, port, reference, tolerance))
+
+
+def _why(row, port, reference, tolerance):
+    """What the numbers of a row that is over do not say by themselves."""
+    if port.shape != reference.shape:
+        return f"shape {port.shape}, expected {reference.shape}"
+    if not np.isfinite(port).all() or not np.isfinite(reference).all():
+        return "not finite: these weights are too large for float32"
+    if tolerance is None and row.double <= SAME_FUNCTION:
+        return f"the same function, its rounding {row.port_error:.1e} where {row.reference_error:.1e} was reached"
+    return ""
+
+
+def _passes(row: Row, tolerance: float | None) -> bool:
+    if not (math.isfinite(row.difference) and math.isfinite(row.port_error)):
+        return False  # NaN and overflow on both sides prove nothing
+    if tolerance is not None:
+        return row.difference <= tolerance
+    return row.double <= SAME_FUNCTION and row.port_error <= max(row.reference_error, CLOSE_ENOUGH)
+
+
+def _corner(x: np.ndarray, side: int = 255) -> np.ndarray:
+    """The bottom right corner, where padding goes wrong first, at an odd size: all layers of a photo fill memory."""
+    return x[:, -side:, -side:]
+
+
+def _plain(row: Row) -> dict:
+    return {key: None if value == math.inf else value for key, value in asdict(row).items()}
+
+
+def _said(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,160 @@
+"""What can run a model: a row for each runtime, and the doors that open one.
+
+A row names the module that opens it, by a string, so that no framework is imported before it is asked for. To add a
+runtime is to add a row, and a file that turns arrays of weights into a `kindling.core.model.Model`.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Literal
+
+from kindling.core.errors import KindlingError
+from kindling.core.model import Array, Layered, Model
+from kindling.core.optional import import_framework
+from kindling.core.packages import own
+from kindling.families.registry import KIND
+
+__all__ = ["RUNTIMES", "Precision", "Runtime", "default_weights", "open_arrays", "open_model", "trainer"]
+
+Precision = Literal["float32", "float64", "bfloat16", "float16"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runtime:
+    """One way to run a model's weights."""
+
+    name: str
+    framework: str
+    """What must be installed, a key of kindling/core/optional.py; its extra is named there."""
+    open: str
+    """`module:function` that makes a Model of (variables, device=, precision=, source=)."""
+    trainer: str = ""
+    """`module:class` that trains one net; empty if it cannot."""
+    joint_trainer: str = ""
+    """`module:class` that trains all nets together."""
+    devices: tuple[str, ...] = ("cpu",)
+    """What --device may say, beside a number behind the second word of a pair such as cuda:1."""
+    keeps_memory: bool = True
+    """Whether it keeps freed memory for itself; PyTorch asks the system anew for each large tensor."""
+
+
+RUNTIMES: Mapping[str, Runtime] = {
+    runtime.name: runtime
+    for runtime in (
+        Runtime(
+            name="torch",
+            framework="torch",
+            open="kind_torch.runtime:open_model",
+            trainer="kind_torch.train:Trainer",
+            joint_trainer="kind_torch.joint:JointTrainer",
+            devices=("auto", "cpu", "cuda", "mps"),
+            keeps_memory=False,
+        ),
+        Runtime(
+            name="tf",
+            framework="tensorflow",
+            open="kind_tf.runtime:open_model",
+            trainer="kind_tf.train:Trainer",
+            joint_trainer="kind_tf.joint:JointTrainer",
+            devices=("auto", "cpu", "cuda"),
+        ),
+    )
+}
+
+
+def open_model(
+    weights: str | os.PathLike[str] | None = None,
+    runtime: str = "torch",
+    *,
+    device: str = "auto",
+    precision: Precision = "float32",
+) -> Model:
+    """A model with the weights of any file or folder that `kindling convert` reads.
+
+    weights: by default those of `default_weights`. runtime: a name of RUNTIMES. device: "auto", which takes a GPU where
+    the runtime sees one, "cpu", "cuda", "cuda:1", "mps". precision: float32, on GPUs bfloat16 or float16 too. Raises
+    KindlingError if the runtime is not installed, has no such device or precision, or the weights are not sound.
+    """
+    path = Path(weights) if weights is not None else default_weights()
+    find_runtime(runtime)  # a wrong word is said before a large file is read
+    return open_arrays(own("convert").read(path), runtime, device=device, precision=precision, source=str(path))
+
+
+def open_arrays(
+    variables: Mapping[str, Array],
+    runtime: str = "torch",
+    *,
+    device: str = "auto",
+    precision: Precision = "float32",
+    source: str = "these weights",
+) -> Layered:
+    """A model with `variables`, by slim name and in TF axis order. source: what error messages call them."""
+    row = find_runtime(runtime)
+    import_framework(row.framework, f"--runtime {runtime}")
+    model: Layered = _load(row.open)(variables, device=device, precision=precision, source=source)
+    return model
+
+
+def trainer(runtime: str, *arguments: Any, joint: bool = False, **options: Any) -> Any:
+    """The object that trains a net on `runtime`, or, `joint`, all of them together.
+
+    arguments, options: as kind_torch.train.Trainer and kind_torch.joint.JointTrainer have them.
+    """
+    row = find_runtime(runtime)
+    if not row.trainer:
+        able = ", ".join(name for name, other in RUNTIMES.items() if other.trainer)
+        raise KindlingError(f"--runtime {runtime} cannot train; these can: {able}")
+    import_framework(row.framework, f"--runtime {runtime}")
+    return _load(row.joint_trainer if joint else row.trainer)(*arguments, **options)
+
+
+def find_runtime(name: str) -> Runtime:
+    """The row called `name`; a KindlingError that lists the known ones if there is none."""
+    if name not in RUNTIMES:
+        raise KindlingError(f"there is no runtime {name!r}; there are {', '.join(RUNTIMES)}")
+    return RUNTIMES[name]
+
+
+def default_weights() -> Path:
+    """The weights that are meant when none are named, the first of these that is there:
+
+    $KINDLING_WEIGHTS; a folder checkpoints/ in the working folder, if there is a model in it; those that `kindling
+    fetch` put into the user's cache, if all nets are there; those that came with the installation.
+    """
+    named = os.environ.get("KINDLING_WEIGHTS")
+    if named:
+        if not Path(named).exists():
+            raise KindlingError(f"KINDLING_WEIGHTS is {named}, and there is nothing; name a file or folder of weights")
+        return Path(named)
+    candidates = [folder for folder in (Path("checkpoints"), _fetched()) if folder and _holds_all_nets(folder)]
+    shipped = [folder for folder in _shipped() if folder.is_dir()]
+    if not candidates + shipped:
+        raise KindlingError("there are no weights in this installation; name a file or folder with --weights")
+    return (candidates + shipped)[0]
+
+
+def _shipped():
+    """In a wheel beside the code, in a checkout at its top."""
+    package = Path(__file__).parent
+    return package / "weights", package.parent / "checkpoints"
+
+
+def _fetched():
+    try:
+        return Path(own("convert.originals.fetching").default_folder())
+    except (OSError, RuntimeError):  # there is no home to keep anything in
+        return None
+
+
+def _holds_all_nets(folder):
+    """By the layout alone, so that nothing large is read twice."""
+    return all((folder / net.folder / "model.ckpt.index").is_file() for net in KIND.nets)
+
+
+def _load(name: str) -> Callable[..., Any]:
+    module, _, attribute = name.partition(":")
+    function: Callable[..., Any] = getattr(import_module(module), attribute)
+    return function

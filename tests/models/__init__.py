@@ -1,0 +1,1 @@
+"""Tests of kind_tf and kind_torch: the nets, their gradients, the class KinD."""
