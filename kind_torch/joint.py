@@ -26,8 +26,7 @@ def joint_step(nets, optimizer, low, high, target, factor, objective, held, feat
     nets: DecomNet, Restoration_net and Illumination_adjust_net by their names. low, high: (n, 3, h, w), one scene dark
     and bright, as the nets see them; target: (n, 3, h, w), what the picture is to be; factor: (n, 1, 1, 1), by which
     each patch's own ratio is multiplied. What comes of the bright photo is a target, so no gradient goes there but
-    by DecomNet's own loss. held: a kindling.training.joint.Held. clip: the gradient is made no longer than
-    this.
+    by DecomNet's own loss. held: a kindling.training.joint.Held. clip: the gradient is made no longer than this.
     """
     R, L = nets["DecomNet"](torch.cat([low, high]))
     (R_low, R_high), (L_low, L_high) = R.chunk(2), L.chunk(2)
