@@ -9,8 +9,8 @@ series = [prepared.at(ratio) for ratio in (1, 3, 5)]
 report = kindling.parity()                                        # TensorFlow and PyTorch, side by side
 """
 
-import io
 import os
+import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
@@ -28,6 +28,7 @@ from kindling.enhancing.render import Prepared, Tile, choose_grid
 from kindling.images import stretch
 from kindling.parity.check import SIZES, Case, Report, Side, compare, random_cases
 from kindling.photos.photo import Photo, read_photo
+from kindling.photos.stream import as_file
 from kindling.runtimes import default_weights, find_runtime, open_arrays, open_model, trainer
 from kindling.training.run import Done, Doors
 from kindling.training.run import train as run_training
@@ -46,9 +47,10 @@ ROUNDING = 1e-5  # how far beyond [0, 1] a float may be and still be meant as on
 def enhance(
     image: "Picture",
     model: Model | str = "torch",
-    ratio: float | str = 5.0,
+    ratio: float | str = "default",
     tile: Tile = "auto",
     *,
+    protocol: str = "default",
     strength: float = 1.0,
     denoise: float = 1.0,
     progress: Callable[[int], None] = lambda pixels: None,
@@ -58,27 +60,37 @@ def enhance(
     image: a file's path or its bytes; a PIL image; or an array (h, w), (h, w, 1), (h, w, 3), (h, w, 4) or
     (n, h, w, 3) of uint8, uint16 or floats in [0, 1]. Each photo is stretched to its own minimum and maximum first, as
     the original does. model: what `open_model` gave, or the name of a runtime, whose default weights are then loaded
-    once. ratio: how much lighter, usefully 0 to 5, or "auto" (kindling/enhancing/ratio.py). tile: pixels, "auto" by the
-    memory at hand, or 0 for none; the result is the same. strength: from 0, the photo itself, to 1. denoise: from 0,
-    no restoration, to 1. progress: told of pixels as they are finished.
+    once. ratio: how much lighter, usefully 0 to 5, or "auto", from the photo itself. protocol: "lol", restored *
+    adjusted, or "photo", with the mask and the blend of evaluate.py. Of both, "default" is what suits the weights
+    (kindling/enhancing/ratio.py). tile: pixels, "auto" by the memory at hand, or 0 for none; the result is the same.
+    strength: from 0, the photo itself, to 1. denoise: from 0, no restoration, to 1. progress: told of pixels as they
+    are finished.
 
     Returns a PIL image for a PIL image, and else an array, of the shape and dtype of `image`; of a file (h, w, 3) at
     its own depth. Whole numbers are truncated as the original does; a photo without colour stays without; alpha is
     carried over. Raises KindlingError for another shape or dtype, NaN, floats beyond [0, 1], a dial out of its range.
     """
-    if ratio != "auto":
+    if ratio not in ("auto", "default"):
         ratio = check_ratio(ratio)
     array = _pixels(image)
     if array.ndim == 4:
-        dials = {"tile": tile, "strength": strength, "denoise": denoise, "progress": progress}
-        return np.stack([enhance(one, _loaded(model), ratio, **dials) for one in array])
+        opened = _loaded(model)
+        return np.stack(
+            [
+                enhance(
+                    one, opened, ratio, tile, protocol=protocol, strength=strength, denoise=denoise, progress=progress
+                )
+                for one in array
+            ]
+        )
     prepared, dtype = _prepare(array, _loaded(model), tile), array.dtype
     if dtype.kind == "f":
-        colours = prepared.at(ratio, strength=strength, denoise=denoise)
+        colours = prepared.at(ratio, protocol=protocol, strength=strength, denoise=denoise)
         progress(array.shape[0] * array.shape[1])
     else:
         wanted = [("enhanced", prepared.number(ratio))]
-        pictures = prepared.render(wanted, dtype.type, strength=strength, denoise=denoise, done=progress)
+        dials = {"strength": strength, "denoise": denoise}
+        pictures = prepared.render(wanted, dtype.type, protocol=protocol, done=progress, **dials)
         (colours,) = pictures.values()
     return _like(image, array, colours.astype(dtype, copy=False))
 
@@ -260,19 +272,8 @@ def _pixels(image):
 
 def _opened(data):
     """The bytes of a file, read as the file would be."""
-    import tempfile
-
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(io.BytesIO(data)) as opened:
-            kind = (opened.format or "png").lower()
-    except UnidentifiedImageError as error:
-        raise KindlingError("these bytes are no photo that can be read") from error
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"photo.{kind}"
-        path.write_bytes(data)
-        return read_photo(path).pixels
+        return read_photo(as_file(bytes(data), Path(folder), "these bytes")).pixels
 
 
 def _check(image):

@@ -112,7 +112,7 @@ def made(path: Path, variables: Mapping[str, np.ndarray], metadata: Mapping[str,
     form = form_of(path)
     try:
         if form == "tf":
-            return bundles.made(path, variables)
+            return bundles.made(path, variables, plain(metadata))
         return {path: _WRITERS[form](variables, plain(metadata))}
     except KindlingError:
         raise

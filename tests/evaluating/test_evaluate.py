@@ -101,7 +101,7 @@ def test_ratios_are_their_means(grid):
     expected = np.mean(high[..., 0] / (low[..., 0] + np.float32(0.0001)))  # evaluate_LOLdataset.py
     assert true_ratio(kept, lambda rows, columns: high[rows, columns], grid, model) == pytest.approx(expected, rel=1e-6)
     blind = min(np.mean(LEVEL / (low[..., 0] + EPSILON)), LARGEST)
-    assert auto_ratio(kept, grid) == pytest.approx(blind, rel=1e-6)
+    assert auto_ratio(kept, None, grid, model) == pytest.approx(blind, rel=1e-6)
 
 
 @pytest.mark.parametrize(("level", "ratio"), [(0.0, 10.0), (0.062, 9.984), (0.31, 1.9994), (0.62, 0.9998), (1, 0.62)])
