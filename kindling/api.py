@@ -107,8 +107,8 @@ def prepare(image: "Picture", model: Model | str = "torch", tile: Tile = "auto")
 
 
 def inspect(path: str | os.PathLike[str]) -> Any:
-    """What a checkpoint holds, sound or not: form, variables, metadata. Raises KindlingError if it cannot be read."""
-    return own("convert.forms.registry").read(Path(path))
+    """What a checkpoint holds, sound or not, as a convert.Inspection. Raises KindlingError if it cannot be read."""
+    return own("convert").inspect(path)
 
 
 def parity(

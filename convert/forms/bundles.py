@@ -66,7 +66,10 @@ def has_index(path: Path) -> bool:
 
 def read(path: Path, digest: "hashlib._Hash") -> Contents:
     """Every variable of every checkpoint that `path` means, in TF axis order; the files' bytes go through `digest`."""
-    variables, origin, notes, beside = {}, {}, [], []
+    variables: dict[str, np.ndarray] = {}
+    origin: dict[str, Path] = {}
+    notes: list[str] = []
+    beside: list[tuple[str, ...]] = []
     for prefix in find(path):
         held = _read_one(prefix, digest)
         notes += held.notes

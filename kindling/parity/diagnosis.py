@@ -82,7 +82,7 @@ def diagnose(first: Mapping[str, Array], second: Mapping[str, Array]) -> Diagnos
     findings += exchanged
     left = {name: row for name, row in different.items() if row.likeness and name not in explained}
     whole, explained = _whole_nets(left, variables)
-    alike: dict[tuple[str, str], list[str]] = defaultdict(list)
+    alike: dict[tuple[Kind, str], list[str]] = defaultdict(list)
     for name, row in left.items():
         if name not in explained and row.likeness:
             alike[row.likeness.kind, row.likeness.words].append(name)
@@ -116,8 +116,11 @@ def _difference(name: str, a: Array | None, b: Array | None) -> Difference:
 
 
 def _only_in_one(different, first, second) -> Iterable[Finding]:
-    for state, others, kind in (("only in the first", first, "missing"), ("only in the second", second, "extra")):
-        where = "missing in the second" if kind == "missing" else "only in the second"
+    sides: list[tuple[State, Mapping[str, Array], FindingKind, str]] = [
+        ("only in the first", first, "missing", "missing in the second"),
+        ("only in the second", second, "extra", "only in the second"),
+    ]
+    for state, others, kind, where in sides:
         names = [name for name, row in different.items() if row.state == state]
         whole = {net for net in map(_net, names) if all(n in names for n in others if _net(n) == net)}
         groups: dict[tuple[str, str], list[str]] = defaultdict(list)
@@ -152,25 +155,27 @@ def _exchanged(different, first, second) -> tuple[list[Finding], set[str]]:
     return findings, set(holds)
 
 
-def _whole_nets(left, variables) -> tuple[list[Finding], set[str]]:
+def _whole_nets(left: Mapping[str, Difference], variables: Iterable[Difference]) -> tuple[list[Finding], set[str]]:
     """Nets of which most kernels are unrelated, or a little changed: their other variables are of the same story."""
-    findings, explained = [], set()
+    findings: list[Finding] = []
+    explained: set[str] = set()
+    kinds = {name: row.likeness.kind for name, row in left.items() if row.likeness}
     nets: dict[str, list[Difference]] = defaultdict(list)
     for row in variables:
         nets[_net(row.name)].append(row)
     for net, rows in nets.items():
         kernels = [row for row in rows if _leaf(row.name) == "kernels"] or rows
         for kind in ("unrelated", "fine-tuned"):
-            of_kind = [row for row in kernels if row.name in left and row.likeness.kind == kind]
+            of_kind = [row for row in kernels if kinds.get(row.name) == kind]
             if len(of_kind) < MOST * len(kernels):
                 continue
-            own = [row for row in rows if row.name in left and row.likeness.kind in ("unrelated", "fine-tuned")]
+            own = [row for row in rows if kinds.get(row.name) in ("unrelated", "fine-tuned")]
             others = [name for name in nets if name != net]
             equal = [name for name in others if all(row.state == "equal" for row in nets[name])]
             beside = f", while {', '.join(equal)} {'is' if len(equal) == 1 else 'are'} bit-equal" if equal else ""
             count = f"{len(own)} of {len(rows)} variables"
             if kind == "unrelated":
-                sentence = f"{net}: another net's weights altogether, {count} are unrelated{beside}"
+                sentence = f"{net}: other weights altogether, {count} are unrelated{beside}"
                 findings.append(_about("another net", sentence, own))
             else:
                 middle = float(np.median([row.relative for row in of_kind]))

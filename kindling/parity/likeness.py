@@ -147,7 +147,7 @@ def _reordered(a: Array, b: Array, axis: int) -> str:
     if a.shape[axis] < 3:
         return ""
     sums = [np.abs(array).sum(axis=others, dtype=np.float64) for array in (a, b)]
-    if not np.allclose(*map(np.sort, sums), rtol=1e-6, atol=0):
+    if not np.allclose(np.sort(sums[0]), np.sort(sums[1]), rtol=1e-6, atol=0):
         return ""
     order = np.empty(a.shape[axis], int)
     order[np.argsort(sums[1])] = np.argsort(sums[0])

@@ -161,8 +161,7 @@ def test_one_net_of_anothers(weights, net):
     count = len(other)
     others = ", ".join(dict.fromkeys(n.split("/")[0] for n in weights if not n.startswith(net)))
     assert finding.sentence == (
-        f"{net}: another net's weights altogether, {count} of {count} variables are unrelated, while {others} are "
-        "bit-equal"
+        f"{net}: other weights altogether, {count} of {count} variables are unrelated, while {others} are bit-equal"
     )
 
 
