@@ -109,9 +109,8 @@ def test_auto_ratio_of_known_light(level, ratio):
     """A photo as light as well-lit ones asks for 1, a darker one for more, a black one for the most there is."""
     grid = whole(3, 3)
     model = fake(lambda x: np.full_like(x, level))
-    assert auto_ratio(keep(lambda rows, columns: np.zeros((3, 3, 3)), grid, model), grid) == pytest.approx(
-        ratio, abs=1e-3
-    )
+    kept = keep(lambda rows, columns: np.zeros((3, 3, 3)), grid, model)
+    assert auto_ratio(kept, None, grid, model) == pytest.approx(ratio, abs=1e-3)
 
 
 # --- pairs -------------------------------------------------------------------------------------------------------
