@@ -17,6 +17,7 @@ from kindling.images import load_images
 from kindling.photos import vips
 from kindling.photos.opening import has_all_scans
 from kindling.photos.photo import count_pixels, read_photo
+from kindling.photos.streams import received
 from tests.support.photo_files import dng, noise, png, tiff_packed_as
 
 ROOT = Path(__file__).parents[2]
@@ -489,3 +490,29 @@ def test_reading_starts_no_thread(tmp_path):
         [sys.executable, "-c", program, tmp_path / "x.jpg"], capture_output=True, text=True, cwd=ROOT, timeout=60
     )
     assert run.stdout == "0\n", run.stderr
+
+
+def test_exif_that_is_broken_is_not_talked_about(tmp_path, capfd):
+    """Pillow warns on stderr; the photo is read, and lies as it is."""
+    block = b"Exif\0\0II*\0\x08\0\0\0\x03\0" + b"\x12\x01\x03\0\x01\0\0\0\x06\0\0\0" + b"\xff" * 30
+    for name in ("x.jpg", "x.png", "x.webp"):
+        Image.fromarray(noise()).save(tmp_path / name, exif=block)
+        read_photo(tmp_path / name)
+        assert count_pixels(tmp_path / name) == 18 * 24
+    assert capfd.readouterr().err == ""
+
+
+# --- through a pipe ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["x.jpg", "x.png", "x.webp", "x.tif", "x.bmp", "x.avif"])
+def test_a_photo_from_a_stream(tmp_path, name):
+    Image.fromarray(noise()).save(tmp_path / name)
+    with open(tmp_path / name, "rb") as stream, received(stream) as path:
+        np.testing.assert_array_equal(read_photo(path).pixels, read_photo(tmp_path / name).pixels)
+    assert not path.exists()
+
+
+def test_a_stream_of_nothing():
+    with pytest.raises(KindlingError, match="standard input: there is nothing in it"), received(io.BytesIO()):
+        pass

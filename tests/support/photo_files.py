@@ -26,7 +26,7 @@ def noise(height=18, width=24, bands=3, dtype=np.uint8, seed=0):
     return np.random.default_rng(seed).integers(0, np.iinfo(dtype).max + 1, (height, width, bands), dtype)
 
 
-def exif(orientation=6, thumbnail=b"", order="<"):
+def exif(orientation=6, thumbnail=b""):
     """A block of EXIF with texts that are not ASCII, a maker's note, dots per inch, and a thumbnail behind it."""
     from kindling.photos.directories import Tiff, Value, packed
 
