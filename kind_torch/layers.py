@@ -6,6 +6,7 @@ kind_tf/layers.py is the same file in TensorFlow.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -80,7 +81,7 @@ def max_pool2d(x: Tensor) -> Tensor:
 
 
 # oneDNN's conv with the activation in the same pass over memory, which torch.compile uses too: as fast as TensorFlow.
-_conv2d_activated = (
+_conv2d_activated: Any = (
     getattr(torch.ops.mkldnn, "_convolution_pointwise", None) if torch.backends.mkldnn.is_available() else None
 )
 

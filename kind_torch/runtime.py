@@ -10,7 +10,6 @@ from typing import Any
 import torch
 
 from kind_torch import arrays
-from kind_torch.arrays import choose_device
 from kind_torch.kind import KinD
 from kindling.core.errors import KindlingError, OutOfMemory
 from kindling.core.model import Array, Core

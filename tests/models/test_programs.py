@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from kindling import KindlingError
 from kindling.families.kind.nets import NETS
 from tests.support.weights import STEPS, seeded
 
+ROOT = Path(__file__).parents[2]
 ROUNDING = 2e-6  # another order of the same sums, in float32
 
 
@@ -427,8 +429,7 @@ def test_tf_without_eager_execution_is_refused_in_a_sentence(seeded_npz):
     program = (
         "import sys, tensorflow as tf; tf.compat.v1.disable_v2_behavior(); import kind_tf; kind_tf.load(sys.argv[1])"
     )
-    root = Path(__file__).parents[2]
-    run = subprocess.run([sys.executable, "-c", program, seeded_npz], capture_output=True, text=True, cwd=root)
+    run = subprocess.run([sys.executable, "-c", program, seeded_npz], capture_output=True, text=True, cwd=ROOT)
     assert run.returncode == 1
     assert run.stderr.strip().splitlines()[-1].startswith(f"kindling.core.errors.KindlingError: {GRAPH}")
 
@@ -440,21 +441,13 @@ def test_trained_inside_a_keras_model(photos, tmp_path):
 
     import kind_tf
 
-    class KinDLayer(keras.layers.Layer):
-        def __init__(self, kind, **options):
-            super().__init__(**options)
-            self.kind = kind
-            self.kind_weights = [
-                keras.Variable(variable, name=name.replace("/", "_")) for name, variable in kind.by_name.items()
-            ]
-
-        def call(self, x):
-            return self.kind(x)
-
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    names = {"keras": keras}
+    exec(re.search(r"```python\n(class KinDLayer.*?)```", page, re.DOTALL)[1], names)
     kind = kind_tf.KinD()
     kind.assign(seeded())
     inputs = keras.Input((None, None, 3))
-    model = keras.Model(inputs, keras.layers.Rescaling(0.5)(KinDLayer(kind)(inputs)))
+    model = keras.Model(inputs, keras.layers.Rescaling(0.5)(names["KinDLayer"](kind)(inputs)))
     np.testing.assert_allclose(model(photos), 0.5 * kind(photos).numpy(), rtol=0, atol=ROUNDING)
     assert len(model.trainable_variables) == len(kind.by_name) == 68
 
