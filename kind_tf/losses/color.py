@@ -39,9 +39,8 @@ def color_cosine(prediction: tf.Tensor, target: tf.Tensor, levels: int = 3, epsi
     losses = []
     for levels_of_both in zip(laplacian_pyramid(prediction, levels), laplacian_pyramid(target, levels), strict=True):
         x, y = (_unit(tf.concat([level, tf.ones_like(level[..., :1]) * epsilon], -1)) for level in levels_of_both)
-        losses.append(
-            tf.reduce_mean(tf.reduce_sum(tf.square(x - y), -1)) / 2
-        )  # 1 - cos, and exact where that is near 0
+        # For unit vectors this is 1 - cos, and it stays exact where that is near 0.
+        losses.append(tf.reduce_mean(tf.reduce_sum(tf.square(x - y), -1)) / 2)
     return total(losses)
 
 

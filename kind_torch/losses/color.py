@@ -40,7 +40,8 @@ def color_cosine(prediction: Tensor, target: Tensor, levels: int = 3, epsilon: f
     losses = []
     for levels_of_both in zip(laplacian_pyramid(prediction, levels), laplacian_pyramid(target, levels), strict=True):
         x, y = (_unit(torch.cat([level, torch.full_like(level[:, :1], epsilon)], 1)) for level in levels_of_both)
-        losses.append((x - y).square().sum(1).mean() / 2)  # 1 - cos, and exact where that is near 0
+        # For unit vectors this is 1 - cos, and it stays exact where that is near 0.
+        losses.append((x - y).square().sum(1).mean() / 2)
     return total(losses)
 
 
