@@ -75,7 +75,9 @@ def open_model(
     place = arrays.choose_device(device)
     if precision not in ("float32", "float64"):
         raise KindlingError(f"--runtime tf computes in float32, not in {precision}; --runtime torch does, on GPUs")
-    kind = KinD(KIND.nets_in(variables), precision, source=source, device=place)
+    kind = KinD(
+        KIND.nets_in(variables), "float64" if precision == "float64" else "float32", source=source, device=place
+    )
     kind.assign(variables)
     return Model(kind, said)
 

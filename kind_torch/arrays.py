@@ -75,7 +75,7 @@ def layers(kind: KinD, net: str, *arrays: np.ndarray) -> Iterator[tuple[str, np.
         hooks.append(child.register_forward_hook(lambda *_: recorder.leave()))
     failure = None
     try:
-        with torch.no_grad(), recorder:  # in inference mode conv and activation are one call, with nothing between
+        with torch.no_grad(), recorder:  # not inference mode: there conv and activation are one call
             module(*inputs)
     except Exception as error:  # noqa: BLE001 - raised again below, once the layers before it are handed out
         failure = error

@@ -6,7 +6,7 @@ kind_torch/losses/color.py is the same file in PyTorch.
 import tensorflow as tf
 
 from kind_tf.losses.pyramid import laplacian_pyramid
-from kind_tf.losses.tools import check_images, finfo, gaussian_mean, root, singly, turned, with_edges
+from kind_tf.losses.tools import check_images, finfo, gaussian_mean, root, singly, total, turned, with_edges
 from kindling.core.checks import check_levels, check_positive, check_window
 
 
@@ -36,11 +36,12 @@ def color_cosine(prediction: tf.Tensor, target: tf.Tensor, levels: int = 3, epsi
     check_images(prediction, target, [3], why="a colour has three channels")
     check_levels(levels)
     check_positive(epsilon=epsilon)
-    loss = 0
+    losses = []
     for levels_of_both in zip(laplacian_pyramid(prediction, levels), laplacian_pyramid(target, levels), strict=True):
         x, y = (_unit(tf.concat([level, tf.ones_like(level[..., :1]) * epsilon], -1)) for level in levels_of_both)
-        loss = loss + tf.reduce_mean(tf.reduce_sum(tf.square(x - y), -1)) / 2  # 1 - cos, and exact where that is near 0
-    return loss
+        # For unit vectors this is 1 - cos, and it stays exact where that is near 0.
+        losses.append(tf.reduce_mean(tf.reduce_sum(tf.square(x - y), -1)) / 2)
+    return total(losses)
 
 
 def color_blur(prediction: tf.Tensor, target: tf.Tensor, sigma: float = 3.0, size: int = 21) -> tf.Tensor:

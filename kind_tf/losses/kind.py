@@ -18,6 +18,7 @@ from kindling.core.checks import check_input, check_same_size
 from kindling.core.errors import KindlingError
 
 Direction = Literal["x", "y"]
+DIRECTIONS: tuple[Direction, Direction] = ("x", "y")
 
 # In the order the original adds them up.
 DECOMPOSITION_WEIGHTS = {
@@ -37,6 +38,7 @@ def decomposition_loss(
     L_high: tf.Tensor,
     low: tf.Tensor,
     high: tf.Tensor,
+    *,
     equal_r: float = DECOMPOSITION_WEIGHTS["equal_r"],
 ) -> dict[str, tf.Tensor]:
     """How far two photos of one scene, dark and bright, are from one reflectance under two smooth lights (3.1).
@@ -50,7 +52,7 @@ def decomposition_loss(
     for name, image in {"L_low": L_low, "L_high": L_high}.items():
         check_input(name, image.shape, 1, "NHWC")
         check_same_size(name, image.shape, "R_low", R_low.shape, "NHWC")
-    low_x, low_y, high_x, high_y = (gradient(L, d) for L in (L_low, L_high) for d in "xy")
+    low_x, low_y, high_x, high_y = (gradient(L, d) for L in (L_low, L_high) for d in DIRECTIONS)
     terms = {
         "recon_low": tf.reduce_mean(tf.abs(R_low * L_low - low)),
         "recon_high": tf.reduce_mean(tf.abs(R_high * L_high - high)),
@@ -98,7 +100,7 @@ def gradient(x: tf.Tensor, direction: Direction) -> tf.Tensor:
     column of zeros stand beyond the image: bright borders are edges.
     """
     check_input("x", x.shape, 1, "NHWC")
-    if direction not in ("x", "y"):
+    if direction not in DIRECTIONS:
         raise KindlingError(f'direction is {direction!r}, expected "x" or "y"')
     padded = tf.pad(x, [[0, 0], [0, 1], [0, 1], [0, 0]])
     ahead = padded[:, 1:, 1:]
@@ -116,9 +118,9 @@ def _mutual(edges: tf.Tensor) -> tf.Tensor:
 def _mutual_input(edges_x: tf.Tensor, edges_y: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
     """Edges of the light weighed by how faint the image's own edges are there: a light may only jump where it does."""
     shades = gray(image)
-    across, along = (tf.maximum(gradient(shades, d), 0.01) for d in "xy")
+    across, along = (tf.maximum(gradient(shades, d), 0.01) for d in DIRECTIONS)
     return tf.reduce_mean(tf.abs(edges_x / across) + tf.abs(edges_y / along))
 
 
 def _gradient_difference(out: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-    return tf.reduce_mean(total(tf.square(gradient(out, d) - gradient(target, d)) for d in "xy"))
+    return tf.reduce_mean(total(tf.square(gradient(out, d) - gradient(target, d)) for d in DIRECTIONS))

@@ -3,7 +3,7 @@
 kind_torch/losses/objective.py is the same file in PyTorch.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import tensorflow as tf
 
@@ -19,7 +19,7 @@ LOSSES = {
         pyramid.laplacian,
     )
 }  # fmt: skip
-OWN = {
+OWN: Mapping[str, Callable[..., dict[str, tf.Tensor]]] = {
     "decomposition": kind.decomposition_loss,
     "adjustment": kind.adjustment_loss,
     "restoration": kind.restoration_loss,

@@ -67,12 +67,12 @@ class VGG(tf.Module):
         return maps
 
 
-def _maps(found: tf.Tensor | Iterable[tf.Tensor]) -> list[tf.Tensor]:
+def _maps(maps: tf.Tensor | Iterable[tf.Tensor]) -> list[tf.Tensor]:
     """A list of maps, whatever `features` gave; refused if it is none."""
-    found = [found] if tf.is_tensor(found) else list(found)
-    if not found:
+    maps = [maps] if tf.is_tensor(maps) else list(maps)
+    if not maps:
         raise KindlingError("features gave no map, expected one or a list of them")
-    return found
+    return maps
 
 
 def _kerass(name: str, weights: str) -> Mapping[str, np.ndarray]:

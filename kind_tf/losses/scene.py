@@ -52,7 +52,7 @@ def reflectance(prediction: tf.Tensor, target: tf.Tensor, kind: Literal["l2", "s
 def consistency(prediction: tf.Tensor, target: tf.Tensor, kind: Literal["l2", "l1", "kl"] = "l2") -> tf.Tensor:
     """How far a prediction is from the one under another disturbance of the input: "l2", "l1" or "kl".
 
-    target: held fixed, no gradient goes there. "kl" is sum_i y_i log(y_i / p_i) over classes as in cross_entropy,
+    target: a constant, no gradient goes there. "kl" is sum_i y_i log(y_i / p_i) over classes as in cross_entropy,
     averaged; for the others any shape will do.
     """
     check_choice("kind", kind, ("l2", "l1", "kl"))

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from kind_torch.losses.pyramid import laplacian_pyramid
-from kind_torch.losses.tools import check_images, finfo, gaussian_mean, root, singly, turned, with_edges
+from kind_torch.losses.tools import check_images, finfo, gaussian_mean, root, singly, total, turned, with_edges
 from kindling.core.checks import check_levels, check_positive, check_window
 
 
@@ -37,11 +37,12 @@ def color_cosine(prediction: Tensor, target: Tensor, levels: int = 3, epsilon: f
     check_images(prediction, target, [3], why="a colour has three channels")
     check_levels(levels)
     check_positive(epsilon=epsilon)
-    loss = 0
+    losses = []
     for levels_of_both in zip(laplacian_pyramid(prediction, levels), laplacian_pyramid(target, levels), strict=True):
         x, y = (_unit(torch.cat([level, torch.full_like(level[:, :1], epsilon)], 1)) for level in levels_of_both)
-        loss = loss + (x - y).square().sum(1).mean() / 2  # 1 - cos, and exact where that is near 0
-    return loss
+        # For unit vectors this is 1 - cos, and it stays exact where that is near 0.
+        losses.append((x - y).square().sum(1).mean() / 2)
+    return total(losses)
 
 
 def color_blur(prediction: Tensor, target: Tensor, sigma: float = 3.0, size: int = 21) -> Tensor:

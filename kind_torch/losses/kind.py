@@ -20,6 +20,7 @@ from kindling.core.checks import check_input, check_same_size
 from kindling.core.errors import KindlingError
 
 Direction = Literal["x", "y"]
+DIRECTIONS: tuple[Direction, Direction] = ("x", "y")
 
 # In the order the original adds them up.
 DECOMPOSITION_WEIGHTS = {
@@ -39,6 +40,7 @@ def decomposition_loss(
     L_high: Tensor,
     low: Tensor,
     high: Tensor,
+    *,
     equal_r: float = DECOMPOSITION_WEIGHTS["equal_r"],
 ) -> dict[str, Tensor]:
     """How far two photos of one scene, dark and bright, are from one reflectance under two smooth lights (3.1).
@@ -52,7 +54,7 @@ def decomposition_loss(
     for name, image in {"L_low": L_low, "L_high": L_high}.items():
         check_input(name, image.shape, 1, "NCHW")
         check_same_size(name, image.shape, "R_low", R_low.shape, "NCHW")
-    low_x, low_y, high_x, high_y = (gradient(L, d) for L in (L_low, L_high) for d in "xy")
+    low_x, low_y, high_x, high_y = (gradient(L, d) for L in (L_low, L_high) for d in DIRECTIONS)
     terms = {
         "recon_low": (R_low * L_low - low).abs().mean(),
         "recon_high": (R_high * L_high - high).abs().mean(),
@@ -100,7 +102,7 @@ def gradient(x: Tensor, direction: Direction) -> Tensor:
     column of zeros stand beyond the image: bright borders are edges.
     """
     check_input("x", x.shape, 1, "NCHW")
-    if direction not in ("x", "y"):
+    if direction not in DIRECTIONS:
         raise KindlingError(f'direction is {direction!r}, expected "x" or "y"')
     padded = F.pad(x, (0, 1, 0, 1))
     ahead = padded[..., 1:, 1:]
@@ -118,9 +120,9 @@ def _mutual(edges: Tensor) -> Tensor:
 def _mutual_input(edges_x: Tensor, edges_y: Tensor, image: Tensor) -> Tensor:
     """Edges of the light weighed by how faint the image's own edges are there: a light may only jump where it does."""
     shades = gray(image)
-    across, along = (gradient(shades, d).clamp(min=0.01) for d in "xy")
+    across, along = (gradient(shades, d).clamp(min=0.01) for d in DIRECTIONS)
     return ((edges_x / across).abs() + (edges_y / along).abs()).mean()
 
 
 def _gradient_difference(out: Tensor, target: Tensor) -> Tensor:
-    return total((gradient(out, d) - gradient(target, d)).square() for d in "xy").mean()
+    return total((gradient(out, d) - gradient(target, d)).square() for d in DIRECTIONS).mean()

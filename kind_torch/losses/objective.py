@@ -3,7 +3,7 @@
 kind_tf/losses/objective.py is the same file in TensorFlow.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from torch import Tensor
 
@@ -19,7 +19,7 @@ LOSSES = {
         pyramid.laplacian,
     )
 }  # fmt: skip
-OWN = {
+OWN: Mapping[str, Callable[..., dict[str, Tensor]]] = {
     "decomposition": kind.decomposition_loss,
     "adjustment": kind.adjustment_loss,
     "restoration": kind.restoration_loss,

@@ -73,12 +73,12 @@ class VGG(torch.nn.Module):
         return maps
 
 
-def _maps(found: Tensor | Iterable[Tensor]) -> list[Tensor]:
+def _maps(maps: Tensor | Iterable[Tensor]) -> list[Tensor]:
     """A list of maps, whatever `features` gave; refused if it is none."""
-    found = [found] if isinstance(found, torch.Tensor) else list(found)
-    if not found:
+    maps = [maps] if isinstance(maps, torch.Tensor) else list(maps)
+    if not maps:
         raise KindlingError("features gave no map, expected one or a list of them")
-    return found
+    return maps
 
 
 def _torchvisions(name: str, weights: str) -> Mapping[str, np.ndarray]:

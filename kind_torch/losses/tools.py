@@ -56,7 +56,8 @@ def check_scores(**scores: Tensor) -> None:
 def check_range(name: str, x: Tensor, slack: float = 0.0) -> None:
     """Refuse values beyond [0, 1]. While a graph is traced there are none yet, and nothing is refused."""
     if not torch.compiler.is_compiling():
-        checks.check_range(name, *(edge.item() for edge in torch.aminmax(x.detach())), slack)
+        low, high = torch.aminmax(x.detach())
+        checks.check_range(name, low.item(), high.item(), slack)
 
 
 def check_classes(name: str, x: Tensor) -> None:

@@ -111,7 +111,11 @@ class Estimator:
 
 
 def fit(
-    numbers: np.ndarray, ratios: np.ndarray, names: Sequence[str] = tuple(FEATURES), ridge: float = 1.0, weights=None
+    numbers: np.ndarray,
+    ratios: np.ndarray,
+    names: Sequence[str] = tuple(FEATURES),
+    ridge: float = 1.0,
+    weights: np.ndarray | None = None,
 ) -> Estimator:
     """The estimator whose guesses come closest to `ratios` in their logarithms.
 
