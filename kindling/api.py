@@ -6,12 +6,13 @@ model = kindling.open_model("checkpoints", "tf")                  # loaded once,
 brighter = kindling.enhance(photos, model, ratio=3.0)             # (n, h, w, 3)
 prepared = kindling.prepare("night.jpg")                          # the costly part, once
 series = [prepared.at(ratio) for ratio in (1, 3, 5)]
+evaluation = kindling.evaluate("low", "high")                     # pairs of photos, measured
 report = kindling.parity()                                        # TensorFlow and PyTorch, side by side
 """
 
 import io
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,17 +26,20 @@ from kindling.core.optional import import_framework
 from kindling.core.packages import own
 from kindling.enhancing.ratio import check_ratio
 from kindling.enhancing.render import Prepared, Tile, choose_grid
+from kindling.evaluating import evaluation
+from kindling.evaluating.evaluation import Evaluation, Folder
+from kindling.evaluating.scores import Settings
 from kindling.images import stretch
 from kindling.parity.check import SIZES, Case, Report, Side, compare, random_cases
 from kindling.photos.photo import Photo, read_photo
-from kindling.runtimes import default_weights, find_runtime, open_arrays, open_model
+from kindling.runtimes import RUNTIMES, Precision, default_weights, find_runtime, open_arrays, open_model
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
     Picture = str | os.PathLike[str] | bytes | Array | Image
 
-__all__ = ["enhance", "inspect", "open_model", "parity", "prepare"]
+__all__ = ["enhance", "evaluate", "inspect", "open_model", "parity", "prepare"]
 
 LARGEST = 512  # a side of a photo in parity; float64 through the restoration net takes 10 kB a pixel, so 2.6 GB
 ROUNDING = 1e-5  # how far beyond [0, 1] a float may be and still be meant as one of its ends
@@ -90,6 +94,45 @@ def prepare(image: "Picture", model: Model | str = "torch", tile: Tile = "auto")
     if array.ndim == 4:
         raise KindlingError(f"the image has shape {array.shape}: expected one photo, (h, w, 3)")
     return _prepare(array, _loaded(model), tile)
+
+
+def evaluate(
+    low: Folder | None = None,
+    high: Folder | None = None,
+    *,
+    model: Model | str | None = "torch",
+    weights: Folder | None = None,
+    device: str = "auto",
+    precision: Precision = "float32",
+    ratio: float | str = "gt",
+    protocol: str = "lol",
+    gt_mean: bool = False,
+    denoise: float = 1.0,
+    tile: Tile = "auto",
+    results: Iterable[Folder] | Mapping[str, Folder] = (),
+    out: Folder | None = None,
+    force: bool = False,
+    progress: Callable[[Evaluation], None] = lambda evaluation: None,
+) -> Evaluation:
+    """Dark photos enhanced and measured against their well-lit partners, as the original's evaluate_LOLdataset.py.
+
+    low, high: two folders, two photos, or, without high, one folder whose layout is recognised. model: what
+    `open_model` gave, or the name of a runtime, which then opens `weights`, by default `default_weights`, on `device`.
+    ratio: a number, "auto", or "gt", which the partner gives away. protocol: "lol" or "photo", see
+    kindling/evaluating/scores.py. gt_mean: set the brightness to the partner's before measuring. denoise: from 0, no
+    restoration, to 1. results: folders of other methods' pictures, to be measured too, or, without low, alone. out:
+    where pictures and evaluation.csv, .json, .md and .tex go. progress: told of the evaluation after every picture.
+
+    Returns scores, means, and a sentence for everything that could not be measured. Raises KindlingError where there is
+    nothing to measure, a setting is wrong, or a file of `out` is there already and `force` is not given.
+    """
+    settings = Settings(ratio=ratio, protocol=protocol, gt_mean=gt_mean, denoise=denoise, tile=tile)
+    plan = evaluation.plan(low, high, results, out, force)
+    opened: Model | None = None
+    about: dict[str, object] = {}
+    if plan.pairs and model is not None:
+        opened, about = _opened_for(model, weights, device, precision)
+    return evaluation.measure(plan, opened, settings, about=about, progress=progress)
 
 
 def inspect(path: str | os.PathLike[str]) -> Any:
@@ -168,6 +211,23 @@ def photo_case(path: str | os.PathLike[str]) -> Case:
     if max(h, w) <= LARGEST:
         return Case(name, x)
     return Case(f"{name}, corner of {h}x{w}", x[:, -LARGEST:, -LARGEST:])
+
+
+def _opened_for(
+    model: Model | str, weights: Folder | None, device: str, precision: Precision
+) -> tuple[Model, dict[str, object]]:
+    """A model, opened where it is only named, and what evaluation.json says of it."""
+    about: dict[str, object] = {}
+    if isinstance(model, str):
+        find_runtime(model)  # a wrong word is said before a large file is read
+        source = str(weights or default_weights())
+        variables = own("convert").read(Path(source))
+        about = {"weights": source, "fingerprint": own("convert").fingerprint(variables)}
+        model = open_arrays(variables, model, device=device, precision=precision, source=source)
+    if model.runtime in RUNTIMES:
+        name = RUNTIMES[model.runtime].framework
+        about["versions"] = {name: import_framework(name, f"--runtime {model.runtime}").__version__}
+    return model, about
 
 
 def _loaded(model):
