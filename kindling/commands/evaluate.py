@@ -91,8 +91,6 @@ def evaluate(
                 _show(seen[0], kind)
             raise
     _show(evaluation, kind)
-    if evaluation.failures:
-        return 2
     bar = float("-inf") if psnr_at_least is None else psnr_at_least
     short = [summary for summary in evaluation.summaries if summary.means["psnr"] < bar]
     for summary in short:
@@ -100,7 +98,7 @@ def evaluate(
             f"the mean PSNR of {summary.method} is {summary.means['psnr']:.2f} dB over {summary.images} images, and "
             f"--psnr-at-least asks for {psnr_at_least:g}"
         )
-    return 1 if short else 0
+    return 2 if evaluation.failures else int(bool(short))
 
 
 def _sides(folders, low, high):

@@ -174,6 +174,8 @@ def measure(
                 evaluation.scores.append(work())
             except MissingNetError:
                 raise
+            except MemoryError:
+                evaluation.failures.append(f"{path}: there is not enough memory for it")
             except KindlingError as error:
                 evaluation.failures.append(str(error) if str(path) in str(error) else f"{path}: {error}")
             evaluation.done += 1
@@ -276,7 +278,7 @@ def _named(results):
     if isinstance(results, Mapping):
         return {name: Path(folder) for name, folder in results.items()}
     folders: dict[str, Path] = {}
-    for given in results:
+    for given in [results] if isinstance(results, (str, os.PathLike)) else results:
         name, equals, rest = os.fspath(given).partition("=")
         named = bool(equals and name and rest) and not Path(given).is_dir()
         folder = Path(rest if named else given)

@@ -4,7 +4,9 @@ import csv
 import json
 import math
 import re
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -114,6 +116,34 @@ def test_what_cannot_be_measured_is_said_and_the_rest_goes_on(folders, damage, w
     assert report["failures"] == [failure]
     assert report["methods"]["kindling"]["images"] == 2
     assert names(folders / "out") == FIGURES | {"1_kindle.png", "3_kindle.png"}
+
+
+NAMES = {
+    "brackets": "a[b] [red].png",
+    "letters": "naïve 写.png",
+    "no text": "caf\udce9.png",
+    "dots": "a 2024.01.05.png",
+}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+@pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
+def test_names_of_any_kind(folders, name):
+    for side in ("low", "high"):
+        (folders / side / "2.png").rename(folders / side / name)
+    evaluation = evaluate(folders, out=folders / "out")
+    assert evaluation.failures == []
+    assert f"{name[:-4]}_kindle.png" in names(folders / "out")
+    told = json.loads((folders / "out/evaluation.json").read_text(encoding="utf-8"))
+    assert name in [score["image"] for score in told["images"]]
+
+
+def test_a_name_too_long_for_its_picture(folders):
+    for side in ("low", "high"):
+        (folders / side / "2.png").rename(folders / side / f"{'x' * 245}.png")
+    evaluation = evaluate(folders, out=folders / "out")
+    assert [score.image for score in evaluation.scores] == ["1.png", "3.png"]
+    assert "xx_kindle.png: writing failed: " in evaluation.failures[0]
 
 
 def test_the_pair_of_macos(folders):
@@ -275,6 +305,23 @@ def test_methods_alone_need_no_model(methods):
     assert "runtime" not in evaluation.about
 
 
+def test_one_folder_needs_no_list(methods):
+    evaluation = kindling.evaluate(None, methods / "high", model=None, results=str(methods / "near"))
+    assert [summary.method for summary in evaluation.summaries] == ["near"]
+
+
+def test_a_photo_too_large_for_the_memory_is_named(folders):
+    def compute(verb, *arrays, **dials):
+        if verb == "adjust" and model.calls.count(("adjust", NOISE[..., 0].size)) == 2:
+            raise MemoryError
+        return plain_light(verb, *arrays, **dials)
+
+    model = FakeModel(compute)
+    evaluation = evaluate(folders, model)
+    assert evaluation.failures == [f"{folders / 'low' / '2.png'}: there is not enough memory for it"]
+    assert [score.image for score in evaluation.scores] == ["1.png", "3.png"]
+
+
 def test_a_method_that_lacks_a_picture(methods):
     (methods / "near/2_near.png").unlink()
     Image.fromarray(NOISE[:20]).save(methods / "same/3.png")
@@ -357,6 +404,19 @@ def test_the_four_tables_agree(methods):
         assert metrics.DEFINITIONS[name] in tex
     assert "not blind" in markdown
     assert "not blind" in tex
+
+
+@pytest.mark.torch
+def test_the_snippet_of_the_docs_runs(folders, seeded_npz, monkeypatch, capsys):
+    page = (Path(__file__).parents[2] / "docs" / "evaluate.md").read_text(encoding="utf-8")
+    (snippet,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (folders / "low" / "3.png").write_bytes(b"")
+    monkeypatch.chdir(folders)
+    monkeypatch.setenv("KINDLING_WEIGHTS", str(seeded_npz))
+    exec(snippet, {})
+    said = capsys.readouterr().out
+    assert re.match(r"kindling 2 [0-9.]+ \([0-9.]+, [0-9.]+\)\nlow.3.png: not a photo", said)
+    assert "| kindling | 2 |" in said
 
 
 def test_a_table_of_no_kind(folders):

@@ -93,8 +93,9 @@ def test_a_bar_that_is_not_reached_is_said(folders, run, capsys):
 @pytest.mark.torch
 def test_a_pair_that_is_broken_is_named_and_the_rest_goes_on(folders, run, capsys):
     Image.fromarray(NOISE[:-1]).save(folders / "high" / "b.png")
-    assert run(folders) == 2
+    assert run(folders, "--psnr-at-least", "99") == 2
     out, err = capsys.readouterr()
+    assert "over 1 images, and --psnr-at-least asks for 99" in err
     assert re.search(r"low.b.png is 33x40 and its partner .*high.b.png 32x40", err)
     assert "1 of 2 pictures measured" in out
     assert "partners have the same name" in out
@@ -106,7 +107,7 @@ def test_a_pair_that_is_broken_is_named_and_the_rest_goes_on(folders, run, capsy
 def test_no_pair_can_be_measured(folders, run, capsys):
     for name in ("a", "b"):
         (folders / "low" / f"{name}.png").write_bytes(b"no photo")
-    assert run(folders, "--psnr-at-least", "10") == 2
+    assert run(folders, "--psnr-at-least", "10") == 2  # there is no mean to be lower
     out, err = capsys.readouterr()
     assert out == "0 of 2 pictures measured\n"
     assert len(err.splitlines()) == 2

@@ -1,7 +1,9 @@
 """The figures against their formulas, and LPIPS, which may be missing in many ways, never with a traceback."""
 
+import re
 import sys
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -79,6 +81,11 @@ def test_every_figure_is_measured_and_defined():
     assert figures["lpips"] == 0.25
     assert len({round(figures[name], 4) for name in ("ssim", "ssim_uniform", "ssim_grey")}) == 3
     assert metrics.measure(NOISE, NEAR)["lpips"] is None
+
+
+def test_the_docs_define_every_figure():
+    page = (Path(__file__).parents[2] / "docs" / "evaluate.md").read_text(encoding="utf-8")
+    assert dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", page, re.MULTILINE)) == metrics.DEFINITIONS
 
 
 # --- LPIPS -------------------------------------------------------------------------------------------------------

@@ -1,11 +1,13 @@
 """Pairs of photos in the layouts of data sets, and pictures of other methods: who belongs to whom, and by what rule."""
 
+import doctest
 import re
 
 import pytest
 from PIL import Image
 
 from kindling import KindlingError
+from kindling.evaluating import pairs
 from kindling.evaluating.pairs import BY_NAME, BY_REST, find_pairs, find_results, search
 
 
@@ -70,6 +72,10 @@ def test_layouts_that_are_refused(tmp_path, files, words):
 def test_roots_that_are_none(tmp_path, name, words):
     with pytest.raises(KindlingError, match=words):
         search(laid_out(tmp_path, "1.png") / name)
+
+
+def test_the_example_in_the_docstring():
+    assert doctest.testmod(pairs) == (0, 1)
 
 
 # --- two folders -------------------------------------------------------------------------------------------------
