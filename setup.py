@@ -25,6 +25,7 @@ DEV = [
     "coverage >= 7.4",
     "hypothesis >= 6.100",
     "matplotlib >= 3.9",
+    "mypy >= 1.18",
     "pytest >= 8.0",
     "pytest-xdist >= 3.5",
     "ruff >= 0.9",
