@@ -74,12 +74,6 @@ class Job:
     targets: dict[tuple[str, float | str | None], Path]
     ratios: tuple[float | str, ...] = ()
 
-    @property
-    def made(self) -> list[tuple[str, float | str | None]]:
-        """What is to be computed: all targets but the comparison, and the enhanced pictures that this shows."""
-        shown = [("enhanced", ratio) for ratio in self.ratios] if ("compare", None) in self.targets else []
-        return list(dict.fromkeys([key for key in self.targets if key[0] != "compare"] + shown))
-
 
 def aim(out: str | Path, photos: Sequence[Found]) -> Path | None:
     """The one file that `-o out` names, or None where it names a folder.
