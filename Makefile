@@ -8,6 +8,8 @@ WEIGHTS ?= checkpoints
 PIP_ARGS ?=
 # Tests share two processes; more only fight over memory bandwidth.
 JOBS ?= 2
+# What `make check` holds the types of.
+TYPED := kind_tf kind_torch kindling.core kindling.families kindling.losses
 # Of `make fuzz`.
 MUTANTS ?= 10000
 SEED ?= 0
@@ -19,7 +21,7 @@ help:
 	@echo "make demo    convert the checkpoints, prove parity, enhance a photo"
 	@echo "make test    the quick tests; with KIND_REFERENCE_DIR=<folder> also those on the authors' files"
 	@echo "make test-all  the long ones too: trainings, fuzz, installation, many processes"
-	@echo "make check   formatting and lint"
+	@echo "make check   formatting, lint and types"
 	@echo "make bench   speed and memory of both frameworks side by side"
 	@echo "make fuzz    10,000 broken checkpoints: each read right or refused in a sentence"
 	@echo "make docs    the generated tables and drawings in docs/"
@@ -53,6 +55,7 @@ test-all: $(READY)
 check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/mypy --follow-imports=silent $(addprefix -p ,$(TYPED))
 
 coverage: $(READY)
 	rm -f .coverage*

@@ -126,7 +126,7 @@ def _made_keras(arrays, metadata) -> bytes:
     layers = [name.split("/")[0] for name in arrays if name.endswith("weights")]
     memory = io.BytesIO()
     with h5.created(memory, libver=None) as file:
-        file.attrs.update(metadata)
+        h5.put_attributes(file, metadata)
         file.attrs["layer_names"] = [layer.encode() for layer in layers]
         for layer in layers:
             group, names = file.create_group(layer), [f"{layer}/kernel:0", f"{layer}/bias:0"]

@@ -19,6 +19,7 @@ COMMANDS = {
     "evaluate": "Brighten photos that have well-lit partners, and measure how close they come.",
     "convert": "Carry weights between TensorFlow, PyTorch and neutral files.",
     "inspect": "List what a checkpoint holds, and what is missing or extra.",
+    "diff": "Say in what two checkpoints differ, and what the difference looks like.",
     "parity": "Prove that TensorFlow and PyTorch compute the same.",
     "train": "Train the nets from pairs of photos.",
     "fetch": "Get the authors' own weights, from them, checked.",

@@ -80,7 +80,8 @@ def open_model(
     """
     path = Path(weights) if weights is not None else default_weights()
     find_runtime(runtime)  # a wrong word is said before a large file is read
-    return open_arrays(own("convert").read(path), runtime, device=device, precision=precision, source=str(path))
+    variables, said = own("convert").read_all(path)
+    return open_arrays(variables, runtime, device=device, precision=precision, source=str(path), said=said)
 
 
 def open_arrays(
@@ -90,11 +91,15 @@ def open_arrays(
     device: str = "auto",
     precision: Precision = "float32",
     source: str = "these weights",
+    said: Mapping[str, str] | None = None,
 ) -> Layered:
-    """A model with `variables`, by slim name and in TF axis order. source: what error messages call them."""
+    """A model with `variables`, by slim name and in TF axis order.
+
+    source: what error messages call them. said: what their file says beside them (`Model.said`).
+    """
     row = find_runtime(runtime)
     import_framework(row.framework, f"--runtime {runtime}")
-    model: Layered = _load(row.open)(variables, device=device, precision=precision, source=source)
+    model: Layered = _load(row.open)(variables, device=device, precision=precision, source=source, said=said)
     return model
 
 

@@ -9,7 +9,7 @@ import pickletools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from kindling.core.errors import KindlingError
 
@@ -57,7 +57,8 @@ def plan(*pickles: BinaryIO) -> Plan:
 
 def _follow(pickle, found) -> Iterator[object]:
     """Run down the opcodes with a stack of plain values, None for all that is made; yields the storages asked for."""
-    stack, memo = [], {}
+    stack: list[Any] = []
+    memo: dict[Any, Any] = {}
     for opcode, argument, _ in pickletools.genops(pickle):
         name = opcode.name
         if name in ("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"):

@@ -12,6 +12,7 @@ import stat
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
 
 from kindling.core.errors import KindlingError
 from kindling.core.files import move_into_place, staging
@@ -42,7 +43,7 @@ def default_folder() -> Path:
 
 def fetch(
     to: Path, source: Path | None = None, show: Show = lambda file, done, total: None,
-    originals: Sequence[Original] = ORIGINALS, archive: Archive = ARCHIVE, **download,
+    originals: Sequence[Original] = ORIGINALS, archive: Archive = ARCHIVE, **download: Any,
 ) -> list[Fetched]:  # fmt: skip
     """Every original into the folder `to`, from `source` (a zip, a folder, a file) where it is in there, else from the
     authors. download: options of convert.originals.downloading.Downloader.

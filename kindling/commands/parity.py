@@ -31,7 +31,14 @@ def _finite(ctx, parameter, value):
     return value
 
 
-@click.command()
+EXAMPLES = """\b
+Examples:
+  kindling parity --image photo.jpg
+  kindling parity --torch-weights theirs.pth --html report.html
+"""
+
+
+@click.command(epilog=EXAMPLES)
 @click.option(
     "--weights",
     type=click.Path(path_type=Path),
@@ -60,10 +67,6 @@ def parity(weights, torch_weights, device, images, sizes, seed, tolerance, layer
     Both run in float64 too, where they must agree to 1e-10. In float32, PyTorch must be as close to that exact answer
     as TensorFlow is, or within 1e-5. Without --size, sizes from 1x1 to 95x130 are tried, and a batch of three. Of a
     photo larger than 512 a side, the bottom right corner is compared. TensorFlow runs on the CPU, PyTorch on --device.
-
-    \b
-    kindling parity --image photo.jpg
-    kindling parity --torch-weights theirs.pth --html report.html
     """
     refuse_existing([file for file in (json_file, html_file) if file], force)
     if json_file and json_file == html_file:

@@ -41,6 +41,8 @@ def of_pillow(info: dict[str, Any]) -> Carried:
     }
     if "dpi" in info and all(0 < per_inch < 1e5 for per_inch in info["dpi"]):
         carried["dpi"] = tuple(map(float, info["dpi"]))
+    elif carried["exif"]:
+        carried["dpi"] = dots_per_inch(carried["exif"])
     return _said(carried)
 
 
@@ -85,11 +87,23 @@ def of_tiff(tiff: Tiff) -> Carried:
         "iptc": records or iptc_in(tiff.bytes(entries.get(0x8649))),
         "exif": of_directory(tiff),
     }
+    carried["dpi"] = _per_inch(tiff, entries)
+    return _said(carried)
+
+
+def dots_per_inch(exif: bytes) -> tuple[float, float] | tuple[()]:
+    """Across and down, as EXIF says; () where it does not."""
+    try:
+        tiff = Tiff(exif)
+        return _per_inch(tiff, tiff.directory(tiff.first)[0])
+    except Unreadable:
+        return ()
+
+
+def _per_inch(tiff, entries):
     x, y = (tiff.ratio(entries.get(tag)) for tag in (0x011A, 0x011B))
     inches = {2: 1.0, 3: 2.54}.get(tiff.number(entries.get(0x0128), 2), 0)
-    if x * inches > 0 and y * inches > 0:
-        carried["dpi"] = x * inches, y * inches
-    return _said(carried)
+    return (x * inches, y * inches) if x * inches > 0 and y * inches > 0 else ()
 
 
 def iptc_in(resources: bytes) -> bytes:

@@ -29,7 +29,7 @@ def embed(encoded: bytes, suffix: str, carried: Carried, width: int, height: int
 
     bands: 1 or 2 for grey, else colours; a profile is left out where it is of the other.
     """
-    carried = renewed(carried, width, height, bands)
+    carried = renewed(carried, width, height, 3 if suffix == ".webp" else bands)  # which knows no grey
     return _INTO[suffix](encoded, carried, width, height)
 
 

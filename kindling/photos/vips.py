@@ -19,6 +19,7 @@ import pyvips
 
 Error = pyvips.Error
 Image = pyvips.Image
+_NOISE = re.compile("bad seek|unable to call|^unable to fetch")
 TYPES = {"uchar": np.dtype(np.uint8), "ushort": np.dtype(np.uint16)}
 STRIP = 1 << 22  # bytes fetched at once
 
@@ -114,11 +115,10 @@ def to_srgb(array: np.ndarray, profile: bytes) -> np.ndarray:
 
 
 def said(error: pyvips.Error) -> str:
-    """The first line of what libvips says, without the name of its part."""
-    lines = [line for line in (error.detail or str(error)).splitlines() if line.strip()]
+    """The first line of what libvips says of the file, without the name of its part."""
+    lines = [line for line in (error.detail or str(error)).splitlines() if line.strip() and not _NOISE.search(line)]
     return _bare(lines[0]) if lines else "its pixels cannot be decoded"
 
 
 def _bare(line):
-    said = line.strip().split(": ", 1)[-1]
-    return "its pixels cannot be decoded" if said.startswith("unable to fetch") else said
+    return line.strip().split(": ", 1)[-1]

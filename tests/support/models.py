@@ -1,6 +1,7 @@
 """Models that are no framework's: a function in place of the nets, with a memory that can be too small."""
 
 from collections.abc import Callable, Iterator
+from typing import ClassVar
 
 import numpy as np
 
@@ -18,6 +19,7 @@ class FakeModel:
     runtime = "fake"
     device = "cpu"
     precision = "float32"
+    said: ClassVar = {}
     nets = frozenset(net.scope for net in KIND.nets)
 
     def __init__(self, compute: Callable | None = None, room: float = float("inf"), nets=None):
