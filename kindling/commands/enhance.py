@@ -1,5 +1,6 @@
 """`kindling enhance`: people's own photos made lighter, file by file; one that fails does not stop the rest."""
 
+import contextlib
 import sys
 import tempfile
 import time
@@ -11,18 +12,21 @@ from kindling.commands import options
 from kindling.commands.options import Ratio
 from kindling.commands.progress import Bar
 from kindling.core.errors import KindlingError
+from kindling.core.files import refuse_existing
 from kindling.core.model import Model
 from kindling.enhancing import memory
 from kindling.enhancing.ratio import PROTOCOLS, default_protocol, default_ratio
 from kindling.enhancing.render import enhance_file
-from kindling.photos.find import find
+from kindling.photos.find import Found, find
 from kindling.photos.jobs import Job, Naming, aim, plan
+from kindling.photos.kinds import kind_of
 from kindling.photos.photo import MEGAPIXELS
-from kindling.photos.stream import as_file
+from kindling.photos.streams import received
 from kindling.runtimes import RUNTIMES, open_model
 
 USEFUL = 5.0  # the largest ratio the original speaks of
 PIPE = "-"  # standard input or output
+START = 64  # bytes by which a kind is told
 EXAMPLES = """\b
 Examples:
   kindling enhance night.jpg -o brighter/
@@ -103,7 +107,7 @@ def enhance(
         return open_model(weights, runtime, device=device, precision=precision)
 
     if PIPE in map(str, inputs) or out == PIPE:
-        return _through_a_pipe(inputs, out, naming, opened, dials)
+        return _through_a_pipe(inputs, out, naming, force, opened, dials)
     searched = find(inputs, recursive, None if Path(out).is_file() else Path(out))
     jobs = plan(searched.photos, out, naming, force, skip_existing)
     failed: list[str] = []
@@ -151,24 +155,27 @@ def _printable(text):
     return str(text).encode("utf-8", "replace").decode()
 
 
-def _through_a_pipe(inputs, out, naming, opened, dials):
+def _through_a_pipe(inputs, out, naming, force, opened, dials):
     """One photo from standard input, or to standard output, or both. Nothing else is written to the latter."""
     if len(inputs) > 1:
         raise KindlingError(f"- is one photo, and there are {len(inputs)} inputs")
     if naming.parts or naming.compare or len(naming.ratios) > 1:
         raise KindlingError("through a pipe goes one picture: leave --parts, --compare and further --ratio away")
-    with tempfile.TemporaryDirectory() as folder:
-        photo = inputs[0]
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        photo, name = inputs[0], inputs[0].name
         if str(photo) == PIPE:
-            photo = as_file(sys.stdin.buffer.read(), Path(folder), "standard input")
-        target = Path(folder) / naming.files(photo.name)[_key(naming)]
-        (searched,) = find([photo]).photos
+            photo = stack.enter_context(received(sys.stdin.buffer))
+            name = f"photo.{kind_of(photo.read_bytes()[:START].ljust(START), '')}"
+        elif not photo.is_file():
+            raise KindlingError(f"{photo}: through a pipe goes one photo, and this is no file")
+        target = folder / naming.files(name)[_key(naming)]
         if out != PIPE:
-            aimed = aim(out, [searched])
-            if aimed is None:
+            named = aim(out, [Found(photo)])
+            if named is None:
                 raise KindlingError(f"{out}: standard input has no name, so name a file, such as -o out.png")
-            plan([searched], out, naming)  # refuses what is there
-            target = aimed
+            refuse_existing([named], force)
+            target = named
         enhance_file(Job(photo, {_key(naming): target}, naming.ratios), opened(), **dials)
         if out == PIPE:
             sys.stdout.buffer.write(target.read_bytes())

@@ -1,7 +1,7 @@
 """A picture however a program has it, as an array that has been checked, and the result in the same way."""
 
+import io
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from kindling.core.model import Array, Model
 from kindling.enhancing.prepared import Prepared, Tile, choose_grid
 from kindling.images import stretch
 from kindling.photos.photo import Photo, read_photo
-from kindling.photos.stream import as_file
+from kindling.photos.streams import received
 
 __all__ = ["like", "pixels_of", "prepared"]
 
@@ -66,8 +66,8 @@ def pixels_of(image: Any) -> Array:
 
 def _opened(data):
     """The bytes of a file, read as the file would be."""
-    with tempfile.TemporaryDirectory() as folder:
-        return read_photo(as_file(bytes(data), Path(folder), "these bytes")).pixels
+    with received(io.BytesIO(data), "these bytes") as path:
+        return read_photo(path).pixels
 
 
 def _check(image):

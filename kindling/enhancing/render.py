@@ -13,6 +13,7 @@ from kindling.core.model import Array, Model
 from kindling.enhancing.prepared import Prepared, Progress, Tile, channels, check_share, choose_grid, prepare
 from kindling.enhancing.sheet import sheet, smaller
 from kindling.enhancing.tiles import Grid, pieces, whole
+from kindling.photos.colours import without_metadata
 from kindling.photos.jobs import Job
 from kindling.photos.photo import (
     DEEP,
@@ -20,7 +21,6 @@ from kindling.photos.photo import (
     Photo,
     check_targets,
     read_photo,
-    without_metadata,
     write_photo,
 )
 

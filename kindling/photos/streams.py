@@ -14,16 +14,16 @@ NAME = "standard input"  # how messages about it call the photo
 
 
 @contextlib.contextmanager
-def received(stream: BinaryIO) -> Iterator[Path]:
-    """All of `stream` as a file, gone afterwards. Raises KindlingError if there is nothing in it, or no room for it."""
+def received(stream: BinaryIO, name: str = NAME) -> Iterator[Path]:
+    """All of `stream` as a file called `name`, gone afterwards. Raises KindlingError if it is empty, or has no room."""
     with tempfile.TemporaryDirectory(prefix="kindling-") as folder:
-        path = Path(folder) / NAME
+        path = Path(folder) / name
         try:
             with open(path, "wb") as file:
                 shutil.copyfileobj(stream, file)
             size = path.stat().st_size
         except OSError as error:
-            raise KindlingError(f"{NAME}: cannot be kept in {folder}: {reason(error)}") from error
+            raise KindlingError(f"{name}: cannot be kept in {folder}: {reason(error)}") from error
         if not size:
-            raise KindlingError(f"{NAME}: there is nothing in it")
+            raise KindlingError(f"{name}: there is nothing in it")
         yield path

@@ -263,8 +263,8 @@ def test_through_a_pipe(tmp_path, seeded_npz):
 
 
 WRONG_PIPES = {
-    "nothing": (["-", "-o", "-"], b"", "standard input: is empty"),
-    "no photo": (["-", "-o", "-"], b"hello, " * 20, "standard input: holds no photo that can be read"),
+    "nothing": (["-", "-o", "-"], b"", "standard input: there is nothing in it"),
+    "no photo": (["-", "-o", "-"], b"hello, " * 20, "standard input: "),
     "two": (["-", "-", "-o", "-"], b"", "- is one photo, and there are 2 inputs"),
     "parts": (["-", "-o", "-", "--parts"], b"", "through a pipe goes one picture"),
 }
