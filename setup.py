@@ -78,7 +78,7 @@ setup(
         "psutil >= 5.9",
         "pyvips[binary] >= 3.0",
         "requests >= 2.31",
-        "rich >= 13",
+        "rich >= 15",  # older ones end a progress bar with an empty line where there is no terminal
         "safetensors >= 0.4.3",
         "scikit-image >= 0.24",
     ],
