@@ -12,7 +12,7 @@ JOBS ?= 2
 MUTANTS ?= 10000
 SEED ?= 0
 
-.PHONY: demo test check bench fuzz docs coverage clean help
+.PHONY: demo test check bench fuzz docs coverage weights clean help
 .DELETE_ON_ERROR:
 
 help:
@@ -22,6 +22,7 @@ help:
 	@echo "make bench   speed and memory of both frameworks side by side"
 	@echo "make fuzz    10,000 broken checkpoints: each read right or refused in a sentence"
 	@echo "make docs    the generated tables and drawings in docs/"
+	@echo "make weights SHARED=FOLDER   the default weights anew, from the pairs of photos in FOLDER: days on a CPU"
 	@echo "make coverage  the tests again, and which lines they reach"
 
 $(READY): setup.py constraints.txt
@@ -61,6 +62,9 @@ fuzz: $(READY)
 
 docs: $(READY)
 	$(BIN)/python docs/make_docs.py
+
+weights: $(READY)
+	SHARED=$(SHARED) PYTHON=$(BIN)/python sh benchmarks/weights.sh
 
 clean:
 	rm -rf .venv build dist *.egg-info demo
