@@ -55,7 +55,7 @@ coverage: $(READY)
 	$(BIN)/python -m coverage report --skip-covered
 
 bench: $(READY)
-	$(BIN)/python benchmarks/bench.py
+	$(BIN)/python -m benchmarks.bench
 
 fuzz: $(READY)
 	$(BIN)/python -m tests.support.fuzz --count $(MUTANTS) --seed $(SEED)

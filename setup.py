@@ -6,7 +6,7 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 ROOT = Path(__file__).parent
-VERSION = re.search(r'__version__ = "(.*)"', (ROOT / "kindling" / "version.py").read_text())[1]
+VERSION = re.search(r'__version__ = "(.*)"', (ROOT / "kindling" / "version.py").read_text(encoding="utf-8"))[1]
 
 ON_X86_LINUX = "platform_system == 'Linux' and platform_machine == 'x86_64'"
 ELSEWHERE = "platform_system != 'Linux' or platform_machine != 'x86_64'"
@@ -19,7 +19,17 @@ TF = [
 TORCH = ["torch >= 2.10"]  # older ones can be made to run code by a file loaded with weights_only
 TRAIN = ["accelerate >= 1.0", "tensorboard >= 2.18"]
 VGG = ["torchvision >= 0.25"]  # only for its own weights of the perceptual loss; it must fit torch's very build
-DEV = ["coverage", "hypothesis", "matplotlib", "pytest", "pytest-xdist", "ruff", "torchmetrics"]
+DEV = [
+    "build >= 1.2",
+    "coverage >= 7.4",
+    "hypothesis >= 6.100",
+    "matplotlib >= 3.9",
+    "pytest >= 8.0",
+    "pytest-xdist >= 3.5",
+    "ruff >= 0.9",
+    "setuptools >= 77",
+    "torchmetrics >= 1.4",
+]
 
 setup(
     name="kindling-llie",
@@ -28,12 +38,37 @@ setup(
     long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="MIT",
+    license_files=["LICENSE"],
+    keywords=["low-light", "image enhancement", "KinD", "PyTorch", "TensorFlow", "checkpoint conversion"],
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Environment :: Console",
+        "Intended Audience :: Developers",
+        "Intended Audience :: Science/Research",
+        "Operating System :: OS Independent",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3 :: Only",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Programming Language :: Python :: 3.14",
+        "Topic :: Multimedia :: Graphics",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Topic :: Scientific/Engineering :: Image Processing",
+        "Typing :: Typed",
+    ],
     python_requires=">=3.11",
-    packages=find_packages(include=["kindling*", "kind_tf*", "kind_torch*", "convert*"]),
+    # The default weights lie in checkpoints/ of a checkout and in kindling/weights/ of an installation.
+    packages=[*find_packages(include=["kindling*", "kind_tf*", "kind_torch*", "convert*"]), "kindling.weights"],
+    package_dir={"kindling.weights": "checkpoints"},
+    package_data={"": ["py.typed"], "kindling.weights": ["*.md", "*.json", "*/checkpoint", "*/model.ckpt.*"]},
+    # Photo libraries are in the base, since a person installs this to brighten a photo; they are imported when a photo
+    # is read, so that a program which only wants the nets does not wait for them.
     install_requires=[
         "click >= 8.1",
         "google-crc32c >= 1.5",
         "h5py >= 3.10",
+        "ml_dtypes >= 0.4",
         "numpy >= 1.26",
         "Pillow >= 12.2",
         "pooch >= 1.8",

@@ -12,26 +12,27 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-import convert
 import kind_tf.arrays
 import kind_tf.runtime
 import kind_torch.arrays
 import kind_torch.runtime
+from benchmarks import parser
 from kindling.enhancing.render import enhance_file
 from kindling.families.kind.nets import NETS
 from kindling.parity.distance import distance, magnitude, mean_distance
 from kindling.photos.jobs import find_photos, plan
-from tests.models.test_models import ODD_SIZES, random_inputs, reference_goldens
 from tests.support import authors
-from tests.support.weights import STEPS, seeded
+from tests.support.inputs import ODD_SIZES, random_inputs, reference_goldens
+from tests.support.weights import STEPS, authors_weights
 
 
 def main() -> None:
+    parser(__doc__).parse_args()
     reference = Path(os.environ.get("KIND_REFERENCE_DIR", ""))
     if not (reference / "goldens").is_dir():
         sys.exit("KIND_REFERENCE_DIR must name the folder of the authors' files; see CONTRIBUTING.md")
     with tempfile.TemporaryDirectory() as folder:
-        weights = reference_weights(reference, Path(folder))
+        weights = authors_weights(reference, Path(folder) / "weights")
         kinds = {package.__name__: package.load(weights) for package in (kind_tf, kind_torch)}
         print("| measure | largest | mean |\n|---|---|---|")
         for package in (kind_tf, kind_torch):
@@ -51,15 +52,6 @@ def main() -> None:
         for name, package in (("kind_tf", kind_tf), ("kind_torch", kind_torch)):
             levels, share = pictures(reference, package.runtime.Model(kinds[name]), Path(folder))
             print(f"| {name}, the authors' pictures: levels, share of values | {levels} | {100 * share:.4f} % |")
-
-
-def reference_weights(reference: Path, folder: Path) -> Path:
-    """The weights that the goldens were made with: two released nets, and the restoration seeded."""
-    own = seeded("Restoration_net")
-    for net in ("DecomNet", "Illumination_adjust_net"):
-        own |= convert.read(reference / "checkpoint" / NETS[net].folder)
-    convert.write(folder / "weights", own)
-    return folder / "weights"
 
 
 def beside(reference, weights, net, package, kind):

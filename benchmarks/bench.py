@@ -1,4 +1,4 @@
-"""python benchmarks/bench.py        speed and memory of both frameworks, measured in turn: A B A B ...
+"""python -m benchmarks.bench        speed and memory of both frameworks, measured in turn: A B A B ...
 
 Times are of this machine and this minute; the ratios, taken pair by pair, are what can be compared. Seeded weights:
 what is computed does not matter to how long it takes.
@@ -14,6 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
+import convert
+from benchmarks import parser
+from tests.support.weights import seeded
+
 ROOT = Path(__file__).parents[1]
 SIZE = (1, 400, 600)
 ROUNDS = 7
@@ -21,10 +25,7 @@ CHANNELS = {"decompose": (3,), "restore": (3, 1), "adjust": (1, 1)}
 
 
 def main() -> None:
-    sys.path.insert(0, str(ROOT))
-    import convert
-    from tests.support.weights import seeded
-
+    parser(__doc__).parse_args()
     with tempfile.TemporaryDirectory() as folder:
         weights = Path(folder) / "weights"
         convert.write(weights, seeded())

@@ -7,13 +7,13 @@ exponent in linear light); and its noise where the bright shot is flat, in linea
 read^2 + row^2. --draw puts dark photos beside what `darkened` makes of their bright partners at the same exposure.
 """
 
-import argparse
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks import parser
 from kindling.evaluating.scores import find_pairs
 from kindling.images import save_images
 from kindling.photos.photo import read_photo
@@ -84,11 +84,11 @@ def draw(path: Path, pairs, rows: int = 4) -> None:
     save_images(path, np.concatenate(pictures)[::2, ::2])
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("pairs", type=Path, nargs="+")
-    parser.add_argument("--draw", type=Path)
-    options = parser.parse_args()
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("pairs", type=Path, nargs="+")
+    arguments.add_argument("--draw", type=Path)
+    options = arguments.parse_args()
     print("| pairs | stops, 5 / 50 / 95 % | balance | contrast | shot | read | row |\n|---|---|---|---|---|---|---|")
     for folder in options.pairs:
         pairs = find_pairs(folder / "low", folder / "high")

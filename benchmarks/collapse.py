@@ -7,7 +7,6 @@ on. Stopped or killed, the same line goes on where it was; more --steps go furth
 OUT, and prints the table of docs/training.md.
 """
 
-import argparse
 import csv
 import sys
 from collections.abc import Callable
@@ -19,6 +18,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from benchmarks import parser
 from kind_torch.arrays import run
 from kind_torch.losses import decomposition_loss
 from kind_torch.train import Trainer
@@ -79,16 +79,16 @@ CURVES = {
 }
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("settings", nargs="*", default=list(SETTINGS), metavar="SETTING")
-    parser.add_argument("--data", type=Path)
-    parser.add_argument("--out", required=True, type=Path)
-    parser.add_argument("--steps", type=int, default=1500)
-    parser.add_argument("--seeds", default="0")
-    parser.add_argument("--lr", type=float, default=3e-4)
-    parser.add_argument("--draw", type=Path)
-    options = parser.parse_args()
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("settings", nargs="*", default=list(SETTINGS), metavar="SETTING")
+    arguments.add_argument("--data", type=Path)
+    arguments.add_argument("--out", required=True, type=Path)
+    arguments.add_argument("--steps", type=int, default=1500)
+    arguments.add_argument("--seeds", default="0")
+    arguments.add_argument("--lr", type=float, default=3e-4)
+    arguments.add_argument("--draw", type=Path)
+    options = arguments.parse_args()
     if options.draw:
         return draw(options.out, options.draw)
     torch.set_num_threads(1)

@@ -1,14 +1,14 @@
-"""python benchmarks/degenerate.py --data DIR [--weights PATH] [--batches N]
+"""python -m benchmarks.degenerate --data DIR [--weights PATH] [--batches N]
 
 What the degenerate solution L = 1, R = photo costs under KinD's decomposition loss, at several batches and patches,
 on real pairs; with --weights, what a trained DecomNet costs on the same batches. docs/training.md says what it means.
 """
 
-import argparse
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks import parser
 from kindling.training import batches, collapse
 
 SETTINGS = [
@@ -17,12 +17,12 @@ SETTINGS = [
 ]  # fmt: skip
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", required=True, type=Path)
-    parser.add_argument("--weights", type=Path)
-    parser.add_argument("--batches", type=int, default=16)
-    options = parser.parse_args()
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("--data", required=True, type=Path)
+    arguments.add_argument("--weights", type=Path)
+    arguments.add_argument("--batches", type=int, default=16)
+    options = arguments.parse_args()
     trained = loss_of(options.weights) if options.weights else None
     pairs = batches.load_pairs(batches.find_pairs(options.data), max(patch for _, patch, *_ in SETTINGS))
     print("| batch | patch | cell | L = 1, R = photo |" + (" trained | cheaper in |" if trained else ""))

@@ -18,6 +18,7 @@ import numpy as np
 import pyvips
 
 import convert
+from benchmarks import parser
 from kindling.enhancing import memory
 from kindling.enhancing.render import render
 from kindling.images import load_images
@@ -30,13 +31,19 @@ BACKENDS = ("torch", "tf")
 ROUNDS = 7
 
 
-def main(rows: list[str]) -> None:
-    memory.keep_freed()  # as the command line does for PyTorch; TensorFlow keeps memory by itself
+def main() -> None:
     known = {"memory": peak, "large": large, "pixel": per_pixel, "frameworks": frameworks}
+    arguments = parser(__doc__)
+    arguments.add_argument("rows", nargs="*", metavar="ROW", help=", ".join(known))
+    rows = arguments.parse_args().rows or list(known)
+    unknown = [row for row in rows if row not in known]
+    if unknown:
+        arguments.error(f"there is no row {unknown[0]}; known are {', '.join(known)}")
+    memory.keep_freed()  # as the command line does for PyTorch; TensorFlow keeps memory by itself
     with tempfile.TemporaryDirectory() as folder:
         weights = Path(folder) / "weights.npz"
         convert.write(weights, seeded())
-        for row in rows or known:
+        for row in rows:
             known[row](Path(folder), weights)
 
 
@@ -110,4 +117,4 @@ def photo(folder: Path, height: int, width: int) -> Path:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -6,11 +6,11 @@ much all guesses are shifted is chosen by the pictures of the pairs of --val: st
 other for as long as the mean PSNR over the folders rises. Each folder counts alike.
 """
 
-import argparse
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks import parser
 from benchmarks.chain import PROTOCOLS, Chain
 from benchmarks.protocols import eight_bits
 from kindling.evaluating import metrics
@@ -87,15 +87,15 @@ def choose(numbers, ratios, weights, folders, most):
     return best[2], trail
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("weights", type=Path)
-    parser.add_argument("--data", type=Path, action="append", required=True)
-    parser.add_argument("--val", type=Path, action="append", required=True)
-    parser.add_argument("--limit", type=int, default=150)
-    parser.add_argument("--most", type=int, default=6)
-    parser.add_argument("--out", type=Path)
-    options = parser.parse_args()
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("weights", type=Path)
+    arguments.add_argument("--data", type=Path, action="append", required=True)
+    arguments.add_argument("--val", type=Path, action="append", required=True)
+    arguments.add_argument("--limit", type=int, default=150)
+    arguments.add_argument("--most", type=int, default=6)
+    arguments.add_argument("--out", type=Path)
+    options = arguments.parse_args()
     chain = Chain(options.weights)
     numbers, ratios, weights = training(chain, options.data, options.limit)
     folders = [curves(chain, folder) for folder in options.val]

@@ -4,10 +4,12 @@ A row for each loss of the catalogue: the largest relative difference over the r
 tests/support/losses.py, under every setting there. The table in docs/losses.md is what this prints.
 """
 
+from benchmarks import parser
 from tests.support.losses import CASES, differences, inputs
 
 
 def main() -> None:
+    parser(__doc__).parse_args()
     worst = {}
     for case in CASES:
         found = [differences(case, *pair) for pair in inputs(case).values()]

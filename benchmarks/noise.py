@@ -7,12 +7,12 @@ restored * adjusted, and R * adjusted without the restoration net. PSNR and SSIM
 column is SSIM in scikit-image's default window, 7x7 and uniform, which much of the literature quotes.
 """
 
-import argparse
 from pathlib import Path
 
 import numpy as np
 from skimage.metrics import structural_similarity
 
+from benchmarks import parser
 from kindling.enhancing.render import prepare
 from kindling.evaluating import metrics
 from kindling.evaluating.scores import find_pairs
@@ -21,13 +21,13 @@ from kindling.photos.photo import read_photo
 from kindling.runtimes import default_weights, open_model
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("pairs", type=Path, metavar="PAIRS")
-    parser.add_argument("--weights", type=Path, default=default_weights())
-    parser.add_argument("--sigma", type=float, default=0.02)
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("pairs", type=Path, metavar="PAIRS")
+    arguments.add_argument("--weights", type=Path, default=default_weights())
+    arguments.add_argument("--sigma", type=float, default=0.02)
+    arguments.add_argument("--seed", type=int, default=0)
+    options = arguments.parse_args()
     model = open_model(options.weights)
     pairs = find_pairs(options.pairs / "low", options.pairs / "high")
     print(f"| {len(pairs)} pairs | PSNR | SSIM | SSIM, 7x7 |\n|---|---|---|---|")

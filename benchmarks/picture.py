@@ -12,13 +12,13 @@ texture  of photos: the gradient that is kept where the partner has most of it, 
 DIR holds low/ and high/. Charts are drawn with a white spot, so that the stretch of the input leaves them dark.
 """
 
-import argparse
 import colorsys
 from pathlib import Path
 
 import numpy as np
 from skimage.color import rgb2lab
 
+from benchmarks import parser
 from benchmarks.chain import PROTOCOLS, Chain
 from kindling.evaluating.scores import find_pairs
 from kindling.photos.photo import Photo, read_photo
@@ -126,15 +126,15 @@ def _enhance(chain, photo, ratio, protocol):
     return prepared.at(prepared.auto_ratio if ratio == "auto" else float(ratio), protocol)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("weights", type=Path)
-    parser.add_argument("--pairs", type=Path, action="append", default=[])
-    parser.add_argument("--protocol", choices=PROTOCOLS, default="plain")
-    parser.add_argument("--ratio", default="auto")
-    parser.add_argument("--pad", type=int, default=0, help="pixels that a photo is reflected by, outside the nets")
-    parser.add_argument("--charts", type=Path, help="a folder for the charts as they come out")
-    options = parser.parse_args()
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("weights", type=Path)
+    arguments.add_argument("--pairs", type=Path, action="append", default=[])
+    arguments.add_argument("--protocol", choices=PROTOCOLS, default="plain")
+    arguments.add_argument("--ratio", default="auto")
+    arguments.add_argument("--pad", type=int, default=0, help="pixels that a photo is reflected by, outside the nets")
+    arguments.add_argument("--charts", type=Path, help="a folder for the charts as they come out")
+    options = arguments.parse_args()
     chain, how = Chain(options.weights, options.pad), (options.ratio, options.protocol)
     turns, chroma, (over, under) = hue_errors(chain, *how), grey_chroma(chain, *how), halo(chain, *how)
     print("| fault | median | worst |\n|---|---|---|")

@@ -7,7 +7,6 @@ they are not blind; `auto`, `5`, `photo` (mask and blend, as evaluate.py), `gamm
 are SSIM as other papers take it: scikit-image's uniform window of 7x7, and the gaussian window on grey.
 """
 
-import argparse
 import csv
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from skimage.metrics import structural_similarity
 
+from benchmarks import parser
 from benchmarks.chain import Chain
 from kindling.evaluating import metrics
 from kindling.evaluating.scores import find_pairs
@@ -98,13 +98,13 @@ def measure(chain: Chain, folder: Path, alter: Callable[[Photo, int], Photo] = l
     return {way: np.array(rows) for way, rows in figures.items()}
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("weights", type=Path)
-    parser.add_argument("pairs", type=Path, nargs="+")
-    parser.add_argument("--pad", type=int, default=0, help="pixels that a photo is reflected by, outside the nets")
-    parser.add_argument("--csv", type=Path, help="a file for the figures of every image")
-    options = parser.parse_args()
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("weights", type=Path)
+    arguments.add_argument("pairs", type=Path, nargs="+")
+    arguments.add_argument("--pad", type=int, default=0, help="pixels that a photo is reflected by, outside the nets")
+    arguments.add_argument("--csv", type=Path, help="a file for the figures of every image")
+    options = arguments.parse_args()
     chain, lines = Chain(options.weights, options.pad), [("set", "way", "image", "psnr", "ssim", "uniform", "grey")]
     for folder in options.pairs:
         figures = measure(chain, folder)

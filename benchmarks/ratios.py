@@ -6,11 +6,11 @@ net, only this). Also the mean illumination of the photos in high/, which kindli
 taken there of well-lit photos that are not among those measured.
 """
 
-import sys
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks import parser
 from kindling.enhancing.render import prepare
 from kindling.evaluating.scores import find_pairs, metrics
 from kindling.images import load_images, to_pixels
@@ -18,7 +18,16 @@ from kindling.photos.photo import read_photo
 from kindling.runtimes import default_weights, open_model
 
 
-def main(folder: Path, weights: Path) -> None:
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("pairs", type=Path, metavar="PAIRS")
+    arguments.add_argument("weights", type=Path, nargs="?", metavar="WEIGHTS")
+    given = arguments.parse_args()
+    measure(given.pairs, given.weights or default_weights())
+
+
+def measure(folder: Path, weights: Path) -> None:
+    """Prints the table for the pairs in `folder`."""
     model = open_model(weights)
     modes = {"5": [], "auto": [], "gt": []}
     level = []
@@ -44,4 +53,4 @@ def scores(prepared, truth, ratio):
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]) if len(sys.argv) > 2 else default_weights())
+    main()

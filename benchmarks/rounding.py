@@ -4,18 +4,19 @@ Twelve sets of seeded weights for each net, scaled up step by step until float32
 Behind the sentence in docs/parity.md on what the yardstick does not cover.
 """
 
-import convert
 import kind_tf.arrays
 import kind_torch.arrays
+from benchmarks import parser
 from kindling.families.kind.nets import NETS
 from kindling.parity.distance import distance
-from tests.models.test_models import random_inputs
+from tests.support.inputs import random_inputs
 from tests.support.weights import STEPS, seeded
 
 PACKAGES = (kind_tf, kind_torch)
 
 
 def main() -> None:
+    parser(__doc__).parse_args()
     kinds = {(package, dtype): package.KinD(dtype=dtype) for package in PACKAGES for dtype in ("float32", "float64")}
     print("| weights times | net | tf from exact | torch from exact | float64, torch from tf | over |")
     print("|---|---|---|---|---|---|")
@@ -32,7 +33,7 @@ def errors(kinds, net, seed, scale):
     variables = {name: array * type(array.flat[0])(scale) for name, array in seeded(seed=seed).items()}
     results = {}
     for (package, dtype), kind in kinds.items():
-        kind.assign(variables if package is kind_tf else convert.to_torch(variables))
+        kind.assign(variables)
         results[package, dtype] = package.arrays.run(kind, STEPS[net], *random_inputs(net, (1, 37, 51)))
     exact, tf, torch, exact_torch = (
         results[key]

@@ -1,17 +1,17 @@
-"""Which pairs choose weights and train none: a list of names, and folders of links made by it.
+"""python -m benchmarks.split SHARED OUT        OUT/<set>/train/{low,high} and OUT/<set>/val/{low,high}
 
-python -m benchmarks.split SHARED OUT        OUT/<set>/train/{low,high} and OUT/<set>/val/{low,high}
-
-SHARED is the folder that holds lol/our485 and pairs/{night,stacks,train}. benchmarks/validation.csv names the pairs
-that are kept apart; of LOL whole scenes, since a scene is there at up to six exposures. `--choose` wrote that list.
+Which pairs choose weights and train none: a list of names, and folders of links made by it. SHARED is the folder that
+holds lol/our485 and pairs/{night,stacks,train}. benchmarks/validation.csv names the pairs that are kept apart; of LOL
+whole scenes, since a scene is there at up to six exposures. `--choose` wrote that list.
 """
 
-import argparse
 import csv
 import re
 from pathlib import Path
 
 import numpy as np
+
+from benchmarks import parser
 
 LIST = Path(__file__).with_name("validation.csv")
 SETS = {"lol": "lol/our485", "night": "pairs/night", "stacks": "pairs/stacks", "train": "pairs/train"}
@@ -50,12 +50,12 @@ def link(shared: Path, out: Path) -> None:
                     (part / path.name).symlink_to(path.resolve())
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("shared", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--choose", action="store_true", help="draw the list anew, instead of reading it")
-    given = parser.parse_args()
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("shared", type=Path)
+    arguments.add_argument("out", type=Path)
+    arguments.add_argument("--choose", action="store_true", help="draw the list anew, instead of reading it")
+    given = arguments.parse_args()
     if given.choose:
         with LIST.open("w", newline="") as file:
             csv.writer(file, lineterminator="\n").writerows([("set", "name"), *choose(given.shared)])

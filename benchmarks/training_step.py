@@ -1,11 +1,10 @@
-"""python benchmarks/training_step.py --reference DIR [--threads N] [--rounds N] [TASK...]
+"""python -m benchmarks.training_step --reference DIR [--threads N] [--rounds N] [TASK...]
 
 How long one training step takes, at the original's batch and patch in float32 on the CPU: the authors' own training
 graph (`*.meta` in DIR/checkpoint, run in a TF1 session) against kind_torch.train, by turns in the same run. Both take
 the same arrays and follow the gradient; the medians and their ratio are printed.
 """
 
-import argparse
 import os
 import statistics
 import time
@@ -17,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 import torch
 
+from benchmarks import parser
 from kind_torch.train import Trainer
 from kindling.enhancing import memory
 from kindling.training.plan import RECIPES
@@ -29,13 +29,13 @@ GRAPHS = {
 }
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("tasks", nargs="*", default=list(GRAPHS), metavar="TASK")
-    parser.add_argument("--reference", required=True, type=Path)
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--rounds", type=int, default=7)
-    options = parser.parse_args()
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("tasks", nargs="*", default=list(GRAPHS), metavar="TASK")
+    arguments.add_argument("--reference", required=True, type=Path)
+    arguments.add_argument("--threads", type=int, default=os.cpu_count())
+    arguments.add_argument("--rounds", type=int, default=7)
+    options = arguments.parse_args()
     torch.set_num_threads(options.threads)
     print(f"{'task':14s} {'batch, patch':>12s} {'authors, s':>11s} {'torch, s':>9s} {'ratio':>6s}")
     for task in options.tasks:

@@ -10,8 +10,11 @@ from kindling.core.errors import KindlingError
 from kindling.families.kind.nets import NETS
 from kindling.families.registry import recognise
 
-# What a TF1 training run keeps beside the weights. Slots (`<variable>/Adam`) are told by the variable they belong to.
-TRAINING_STATE = re.compile(r"(.*/)?(beta[12]_power(_\d+)?|global_step)$")
+# What a training keeps beside the weights. Slots (`<variable>/Adam`) are told by the variable they belong to.
+TRAINING_STATE = re.compile(
+    r"(.*/)?(beta[12]_power(_\d+)?|global_step|save_counter|n_averaged|num_updates|decay|_?iterations?|_?learning_rate)"
+    r"(:0)?$"
+)
 
 EXPECTED: dict[str, tuple[int, ...]] = {name: shape for net in NETS.values() for name, shape in net.variables.items()}
 
@@ -29,6 +32,7 @@ def is_training_state(name: str) -> bool:
 
 
 def left_behind(names: Iterable[str]) -> list[str]:
+    """The names of what conversion leaves behind."""
     return [name for name in names if name not in EXPECTED and is_training_state(name)]
 
 
@@ -66,7 +70,7 @@ def check(variables: Mapping[str, np.ndarray], source: str) -> dict[str, np.ndar
     """The weights of the KinD nets in `variables`, in the table's order, training state left out; or one error."""
     problems = problems_with(variables)
     if problems:
-        raise KindlingError.of(source, problems, f"`kindling inspect {source}` lists what it holds")
+        raise KindlingError.of(source, problems, _then(variables, source))
     return {name: variables[name] for name in EXPECTED if name in variables}
 
 
@@ -92,6 +96,14 @@ def differences(a: Mapping[str, np.ndarray], b: Mapping[str, np.ndarray]) -> lis
     return found
 
 
+def _then(variables, source):
+    """What to try. Weights of another precision need no more than a conversion."""
+    precisions = {array.dtype.name for name, array in variables.items() if name in EXPECTED} - {"float32"}
+    if precisions and all("float" in name for name in precisions):
+        return f"`kindling convert {source} NEW --cast float32` makes float32 of them and says what that changes"
+    return f"`kindling inspect {source}` lists what it holds"
+
+
 def _few(sentences, together, names):
     """A sentence for each name, or, if they are many, the one for them together and the first of them."""
     return sentences if len(sentences) <= 3 else [f"{together}, {names[0]} first"]
@@ -102,8 +114,8 @@ def _problems_with_array(name, array):
     if array.shape != expected:
         order = " in TF's axis order" if len(expected) == 4 else ""
         yield f"{name} has shape {array.shape}, expected {expected}{order}"
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        bad = int((~np.isfinite(array)).sum())
+    if "float" in array.dtype.name and not (finite := np.isfinite(array)).all():
+        bad = int((~finite).sum())
         yield f"{name} holds {bad} value{'s that are' if bad > 1 else ' that is'} NaN or infinite"
 
 

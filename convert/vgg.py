@@ -4,9 +4,10 @@ Only convolutions are carried. Keras' .h5 (what it downloads, with or without th
 has them by layer, torchvision's state_dict by their place in `features`, .npz by the names of kindling/families/vgg.py.
 """
 
+import io
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from kindling.core.files import move_into_place, refuse_existing, staging
 from kindling.core.names import slim_name
 from kindling.families.vgg import SHAPES, name_of, torchvision, variables
 
-from .forms import registry
+from .forms import h5, registry
 from .soundness import differences
 
 BY_LAYER = re.compile(r"(?:^|/)(block\d_conv\d)/")
@@ -25,14 +26,15 @@ IN_FEATURES = re.compile(r"^features/\d+/(?:weights|biases)$")
 ONLY_19 = re.compile(r"block3_conv4/|^layers/conv2d_1[345]/|^features/3[024]/")
 
 
-def is_vgg(names) -> bool:
+def is_vgg(names: Iterable[str]) -> bool:
     """Whether a file that holds these names looks like a VGG: as its first convolution is called."""
+    names = list(names)
     return any(
         BY_LAYER.search(name) or BY_COUNT.match(name) or name == "features/0/weights" for name in names
     ) and not any(name.startswith("DecomNet/") for name in names)
 
 
-def read_vgg(path) -> dict[str, np.ndarray]:
+def read_vgg(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     """The convolutions of the VGG16 or VGG19 in a file of Keras', of torchvision's, or of `kindling convert`'s.
 
     Returns `block1_conv1/weights` (kh, kw, in, out), `block1_conv1/biases`, ..., float32. Raises KindlingError with
@@ -63,25 +65,29 @@ def check(held: Mapping[str, np.ndarray], source: str) -> dict[str, np.ndarray]:
     return {name: found[name] for name in shapes}
 
 
-def write(path: Path, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str], force: bool) -> None:
+def write(
+    path: Path, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str], *, force: bool, dry: bool = False
+) -> None:
     """Write the convolutions in the form of `path`'s suffix: .h5 as Keras', .pth and .safetensors as torchvision's.
 
-    Read back and compared before it is moved into place.
+    Read back and compared before it is moved into place. dry: only see whether it could be written.
     """
     name, form = name_of(arrays), registry.form_of(path)
     if form == "tf":
         raise KindlingError(f"{path}: {name} is written as .h5, .npz, .safetensors or .pth, not as a TF checkpoint")
     refuse_existing([path], force)
+    if dry:
+        return
     whole = Path(os.path.abspath(path))
+    if form == "h5":
+        data = _made_keras(arrays, metadata)
+    else:
+        keys = torchvision(name)
+        own = arrays if form == "npz" else {slim_name(keys[v]): array for v, array in arrays.items()}
+        data = registry.made(whole, own, metadata)[whole]
     with staging(whole.parent) as folder:
         draft = folder / whole.name
-        if form == "h5":
-            _write_keras(draft, arrays, metadata)
-        elif form == "npz":
-            registry.write(draft, arrays, metadata)
-        else:
-            keys = torchvision(name)
-            registry.write(draft, {slim_name(keys[v]): array for v, array in arrays.items()}, metadata)
+        registry.put({draft: data})
         if wrong := differences(arrays, read_vgg(draft)):
             raise KindlingError.of(f"{path}: what was written does not read back as it was", wrong, "nothing was kept")
         move_into_place(draft, whole)
@@ -115,12 +121,11 @@ def _layer(name, layers):
     return layers[place] if place < len(layers) else None
 
 
-def _write_keras(path, arrays, metadata):
+def _made_keras(arrays, metadata) -> bytes:
     """As `save_weights` of Keras 2 wrote it, which Keras of any version loads by layer."""
-    import h5py
-
     layers = [name.split("/")[0] for name in arrays if name.endswith("weights")]
-    with h5py.File(path, "w") as file:
+    memory = io.BytesIO()
+    with h5.created(memory, libver=None) as file:
         file.attrs.update(metadata)
         file.attrs["layer_names"] = [layer.encode() for layer in layers]
         for layer in layers:
@@ -128,3 +133,4 @@ def _write_keras(path, arrays, metadata):
             group.attrs["weight_names"] = [name.encode() for name in names]
             for name, variable in zip(names, variables(layer), strict=True):
                 group.create_dataset(name, data=arrays[variable])
+    return memory.getvalue()

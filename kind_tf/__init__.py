@@ -5,22 +5,32 @@ kind = kind_tf.load("checkpoints")             # or .pth, .safetensors, .npz, .h
 out = kind.enhance(x, ratio=5.0)               # x: (n, h, w, 3) in [0, 1]
 """
 
+import os
+from typing import Literal
+
+from kind_tf.arrays import choose_device
 from kind_tf.kind import KinD
 from kindling.core.packages import own
 
 __all__ = ["KinD", "load"]
 
 
-def load(path, dtype: str = "float32") -> KinD:
+def load(
+    path: str | os.PathLike[str],
+    dtype: Literal["float32", "float64"] = "float32",
+    device: str = "auto",
+) -> KinD:
     """KinD with the weights of any file or folder that `kindling convert` reads, whole or partial.
 
     path: a folder in the original's layout, a TF checkpoint, .h5, .npz, .safetensors or .pth. dtype: "float32" as
-    the original, or "float64" for the yardstick of parity. A file that is not a sound KinD checkpoint is a
-    KindlingError.
+    the original, or "float64" for the yardstick of parity. device: "auto", where TensorFlow chooses, "cpu", "gpu",
+    "gpu:1", or another name of TensorFlow's own. A file that is not a sound KinD checkpoint, or a device that is not
+    there, is a KindlingError.
     """
+    place = choose_device(device)  # before a large file is read
     convert = own("convert")  # the reader of files; only loading needs it, the nets themselves do not
 
     variables = convert.read(path)
-    kind = KinD(convert.nets_in(variables), dtype, source=str(path))
+    kind = KinD(convert.nets_in(variables), dtype, source=str(path), device=place)
     kind.assign(variables)
     return kind

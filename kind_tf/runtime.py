@@ -27,9 +27,10 @@ class Model:
     family = KIND
     runtime = "tf"
 
-    def __init__(self, kind: KinD, device: str = "cpu"):
+    def __init__(self, kind: KinD):
         self.kind = kind
-        self.device = device
+        self._gpu = "GPU" in (kind.device or _first_device())
+        self.device = "cpu" if not self._gpu else f"cuda:{(kind.device or 'GPU:0').rpartition(':')[2]}"
         self.precision: str = kind.dtype.name
         self.nets = frozenset(kind.nets)
 
@@ -37,8 +38,7 @@ class Model:
         """One net, or "enhance", the whole chain, on NHWC arrays; always a tuple of arrays of float32 or float64."""
         options: dict[str, Any] = dict(dials) if core is None else {**dials, "core": core}
         try:
-            with tf.device(_tf_name(self.device)):
-                return arrays.run(self.kind, verb, *arrays_in, **options)
+            return arrays.run(self.kind, verb, *arrays_in, **options)
         except tf.errors.ResourceExhaustedError as error:
             raise OutOfMemory(f"{self.device} has no room for a tile of {arrays_in[0].shape}") from error
 
@@ -52,7 +52,7 @@ class Model:
 
     def free_bytes(self) -> int:
         """Of main memory; of a GPU, what any has."""
-        return memory.free() if self.device == "cpu" else GPU_BYTES
+        return GPU_BYTES if self._gpu else memory.free()
 
     def rest(self) -> None:
         """Give back what is kept for the next tile."""
@@ -62,34 +62,18 @@ class Model:
 def open_model(
     variables: Mapping[str, Array], *, device: str = "auto", precision: str = "float32", source: str = "these weights"
 ) -> Model:
-    """A Model of slim variables. device: auto, cpu, cuda, cuda:1. precision: float32 or float64.
+    """A Model of slim variables. device: as `choose_device` of arrays.py. precision: float32 or float64.
 
     Raises KindlingError if there is no such device, or the precision is none that it computes in.
     """
-    place = choose_device(device)
+    place = arrays.choose_device(device)
     if precision not in ("float32", "float64"):
         raise KindlingError(f"--runtime tf computes in float32, not in {precision}; --runtime torch does, on GPUs")
-    with tf.device(_tf_name(place)):
-        kind = KinD(KIND.nets_in(variables), precision, source=source)
-        kind.assign(variables)
-    return Model(kind, place)
+    kind = KinD(KIND.nets_in(variables), precision, source=source, device=place)
+    kind.assign(variables)
+    return Model(kind)
 
 
-def choose_device(name: str) -> str:
-    """The device that a word means; auto: a GPU where TensorFlow sees one. KindlingError if there is none such."""
-    gpus = tf.config.list_physical_devices("GPU")
-    if name == "auto":
-        return "cuda:0" if gpus else "cpu"
-    if name == "cpu":
-        return name
-    kind, _, number = name.partition(":")
-    if kind != "cuda" or (number and not number.isdecimal()):
-        raise KindlingError(f"there is no device {name!r} for TensorFlow; known are auto, cpu, cuda, cuda:1 and so on")
-    if int(number or 0) >= len(gpus):
-        raise KindlingError(f"TensorFlow sees no {name} here: it has {len(gpus)} GPUs")
-    return f"cuda:{number or 0}"
-
-
-def _tf_name(device):
-    """cuda:1 -> /GPU:1, as TensorFlow calls it."""
-    return "/CPU:0" if device == "cpu" else f"/GPU:{device.partition(':')[2]}"
+def _first_device():
+    """Where TensorFlow computes if nobody says where."""
+    return "GPU:0" if tf.config.list_logical_devices("GPU") else "CPU:0"

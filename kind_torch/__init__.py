@@ -2,27 +2,38 @@
 
 import kind_torch
 kind = kind_torch.load("checkpoints")          # or .pth, .safetensors, .npz, .h5, model.ckpt
-out = kind.enhance(x, ratio=5.0)               # x: (n, 3, h, w) in [0, 1]
+out = kind(x, ratio=5.0)                       # x: (n, 3, h, w) in [0, 1]; kind.enhance is the same
 """
+
+import os
+from typing import Literal
 
 import torch
 
+from kind_torch.arrays import choose_device
 from kind_torch.kind import KinD
 from kindling.core.packages import own
 
 __all__ = ["KinD", "load"]
 
 
-def load(path, dtype: str = "float32") -> KinD:
+def load(
+    path: str | os.PathLike[str],
+    dtype: Literal["float32", "float64"] = "float32",
+    device: str | torch.device = "cpu",
+) -> KinD:
     """KinD with the weights of any file or folder that `kindling convert` reads, whole or partial, in eval mode.
 
     path: a folder in the original's layout, a TF checkpoint, .h5, .npz, .safetensors or .pth. dtype: "float32", or
-    "float64" for the yardstick of parity. A file that is not a sound KinD checkpoint is a KindlingError.
+    "float64" for the yardstick of parity. device: "cpu", where tensors are unless they are moved, "cuda", "cuda:1",
+    "mps", or "auto" for a GPU where PyTorch sees one. A file that is not a sound KinD checkpoint, or a device that is
+    not there, is a KindlingError.
     """
+    place = choose_device(device)  # before a large file is read
     convert = own("convert")  # the reader of files; only loading needs it, the nets themselves do not
 
     variables = convert.read(path)
     with torch.random.fork_rng(devices=[]):  # the weights drawn here are thrown away, and must cost nobody's seed
         kind = KinD(convert.nets_in(variables), dtype, source=str(path))
-    kind.assign(convert.to_torch(variables))
-    return kind.eval()
+    kind.assign(variables)
+    return kind.to(place).eval()

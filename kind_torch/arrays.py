@@ -1,15 +1,22 @@
 """The one place where kind_torch meets plain arrays: run a net, the chain, or every layer, NHWC numpy in and out.
 
+Beside it, which device a word means.
+
 kind_tf/arrays.py is the same in TensorFlow; parity and the photo pipeline call either without knowing which.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-__all__ = ["layers", "run"]
+from kind_torch.kind import KinD
+from kindling.core.errors import KindlingError
+
+__all__ = ["choose_device", "layers", "run"]
 
 # What each PyTorch call is named in the authors' graph. An up-conv counts once it is cropped to its skip.
 LAYER_OPS = {
@@ -22,7 +29,29 @@ LAYER_OPS = {
 }
 
 
-def run(kind, step: str, *arrays, **options) -> tuple[np.ndarray, ...]:
+def choose_device(device: str | torch.device) -> torch.device:
+    """The device that a word means: "cpu", "cuda", "cuda:1", "mps"; "auto" is a GPU where PyTorch sees one, else "cpu".
+
+    "meta" is PyTorch's device without memory, on which shapes alone are computed. A device that PyTorch does not see,
+    or does not know, is a KindlingError.
+    """
+    if device == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda", torch.cuda.current_device())
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    counts = {"cpu": 1, "meta": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
+    try:
+        place = torch.device(device)
+        count = counts[place.type]
+    except (RuntimeError, TypeError, KeyError):
+        known = "auto, cpu, cuda, cuda:1 and so on, mps"
+        raise KindlingError(f"there is no device {str(device)!r}; there are {known}") from None
+    if (place.index or 0) >= count:
+        raise KindlingError(f"PyTorch sees no device {device} here: it sees {count} of that kind")
+    return place
+
+
+def run(kind: KinD, step: str, *arrays: np.ndarray, **options: Any) -> tuple[np.ndarray, ...]:
     """One step of KinD ("decompose", "restore", "adjust" or "enhance") on NHWC arrays. Always returns a tuple."""
     with torch.inference_mode():
         results = getattr(kind, step)(*(_tensor(kind, x) for x in arrays), **options)
@@ -30,7 +59,7 @@ def run(kind, step: str, *arrays, **options) -> tuple[np.ndarray, ...]:
     return tuple(_array(result) for result in results)
 
 
-def layers(kind, net: str, *arrays) -> Iterator[tuple[str, np.ndarray]]:
+def layers(kind: KinD, net: str, *arrays: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
     """Every layer of one net in the order it runs: its op name in the authors' graph, its result as an NHWC array.
 
     net: "DecomNet", "Restoration_net" or "Illumination_adjust_net"; arrays: its inputs, NHWC. What is recorded is
@@ -43,37 +72,47 @@ def layers(kind, net: str, *arrays) -> Iterator[tuple[str, np.ndarray]]:
     hooks = []
     for name, child in module.named_children():
         hooks.append(child.register_forward_pre_hook(lambda *_, name=name: recorder.scopes.append(name)))
-        hooks.append(child.register_forward_hook(lambda *_: recorder.scopes.pop() and None))
-    failed = None
+        hooks.append(child.register_forward_hook(lambda *_: recorder.leave()))
+    failure = None
     try:
         with torch.no_grad(), recorder:  # in inference mode conv and activation are one call, with nothing between
             module(*inputs)
     except Exception as error:  # noqa: BLE001 - raised again below, once the layers before it are handed out
-        failed = error
+        failure = error
     finally:
         for hook in hooks:
             hook.remove()
     yield from recorder.results.items()
-    if failed:
-        raise failed
+    if failure:
+        raise failure
 
 
 class _Recorder(TorchFunctionMode):
     """Keeps the result of every call named in LAYER_OPS, named as TensorFlow would name it."""
 
-    def __init__(self, net):
+    def __init__(self, net: str):
         super().__init__()
         self.scopes = [net]
-        self.results = {}
+        self.results: dict[str, np.ndarray] = {}
 
-    def __torch_function__(self, func, types, args=(), kwargs=None):
+    def leave(self) -> None:
+        """The scope that was entered last is over."""
+        self.scopes.pop()
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
         result = func(*args, **(kwargs or {}))
         op = LAYER_OPS.get(getattr(func, "__name__", ""))
         if op:
             self.results[self._unique(op.format(scope=self.scopes[-1]))] = _array(result)
         return result
 
-    def _unique(self, op):
+    def _unique(self, op: str) -> str:
         """`Sigmoid`, then `Sigmoid_1`, within one scope, as TensorFlow counts; the suffix goes on the first part."""
         first, *rest = op.split("/")
         count = 0
@@ -84,13 +123,13 @@ class _Recorder(TorchFunctionMode):
             count += 1
 
 
-def _tensor(kind, array):
+def _tensor(kind: KinD, array: np.ndarray) -> Tensor:
     """NHWC array -> NCHW tensor of the model's dtype, on its device; in memory still NHWC, so nothing is copied."""
     like = next(kind.parameters())
     return torch.as_tensor(np.ascontiguousarray(array)).permute(0, 3, 1, 2).to(like.device, like.dtype)
 
 
-def _array(tensor):
+def _array(tensor: Tensor) -> np.ndarray:
     """NCHW tensor -> NHWC array; halves become float32, for arrays have no bfloat16."""
     tensor = tensor.detach().cpu()
     tensor = tensor.float() if tensor.dtype.itemsize < 4 else tensor

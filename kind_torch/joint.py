@@ -27,7 +27,8 @@ def joint_step(nets, optimizer, low, high, target, factor, objective, held, feat
     nets: DecomNet, Restoration_net and Illumination_adjust_net by their names. low, high: (n, 3, h, w), one scene dark
     and bright, as the nets see them; target: (n, 3, h, w), what the picture is to be; factor: (n, 1, 1, 1), by which
     each patch's own ratio is multiplied. What comes of the bright photo is a target, so no gradient goes there but
-    by DecomNet's own loss. held: a kindling.training.joint.Held. clip: the gradient is made no longer than this.
+    by DecomNet's own loss. held: a kindling.training.joint.Held. clip: the gradient is made no longer than
+    this.
     """
     R, L = nets["DecomNet"](torch.cat([low, high]))
     (R_low, R_high), (L_low, L_high) = R.chunk(2), L.chunk(2)
@@ -51,7 +52,7 @@ def joint_step(nets, optimizer, low, high, target, factor, objective, held, feat
 
 
 class JointTrainer(Trainer):
-    """All nets in training, between plain arrays, as kindling/training.py drives a Trainer; in one process.
+    """All nets in training, between plain arrays, as kindling/training/loop.py drives a Trainer; in one process.
 
     `averaged` is a KinD whose weights are the mean of those along the way, the last ones counting most: `average` of
     what it was is kept at each step, less in the first steps. objective: of kindling/losses/expression.py, of the

@@ -13,7 +13,6 @@ from kind_torch import arrays
 from kind_torch.kind import KinD
 from kindling.core.errors import KindlingError, OutOfMemory
 from kindling.core.model import Array, Core
-from kindling.core.names import to_torch
 from kindling.enhancing import memory
 from kindling.families.registry import KIND
 
@@ -80,29 +79,13 @@ def open_model(
 
     Raises KindlingError if there is no such device, or the precision is none that it computes in.
     """
-    place = choose_device(device)
+    place = arrays.choose_device(device)
     if precision in HALVES and place.type == "cpu":
         raise KindlingError(f"--precision {precision} is for GPUs, and this model runs on {place}; float32 is for CPUs")
     with torch.random.fork_rng(devices=[]):  # the weights drawn here are thrown away, and must cost nobody's seed
         kind = KinD(KIND.nets_in(variables), "float64" if precision == "float64" else "float32", source=source)
-    kind.assign(to_torch(variables))
+    kind.assign(variables)
     return Model(kind.to(place, getattr(torch, precision)).eval())
-
-
-def choose_device(name: str) -> torch.device:
-    """The device that a word means; auto: a GPU where PyTorch sees one. KindlingError if there is none such."""
-    if name == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda", torch.cuda.current_device())
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise KindlingError(f"there is no device {name!r}; known are auto, cpu, cuda, cuda:1 and so on, mps") from None
-    count = {"cpu": 1, "meta": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
-    if (device.index or 0) >= count.get(device.type, 0):
-        raise KindlingError(f"PyTorch sees no {name} here: it has {count.get(device.type, 0)} of that kind")
-    return device
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from tests.support.weights import seeded
+from tests.support.weights import authors_weights, seeded
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # or TensorFlow's notes bury a failing test
 # Properties are tried on the same examples in every run; `--hypothesis-profile=long` tries a thousand.
@@ -81,14 +81,7 @@ def seeded_npz(weights, tmp_path_factory):
 @pytest.fixture(scope="session")
 def reference_weights(reference, tmp_path_factory):
     """The authors' decomposition and adjustment with the seeded restoration, which made reference/evaluate."""
-    import convert
-
-    own = {}
-    for folder in ("decom_net_train", "illumination_adjust_net_train"):
-        own |= convert.read(reference / "checkpoint" / folder)
-    path = tmp_path_factory.mktemp("weights") / "reference"
-    convert.write(path, own | seeded("Restoration_net"))
-    return path
+    return authors_weights(reference, tmp_path_factory.mktemp("weights") / "reference")
 
 
 @pytest.fixture
@@ -108,5 +101,5 @@ def _kind(package, variables, dtype):
     module = importlib.import_module(package)
     importlib.import_module(f"{package}.arrays")
     kind = module.KinD(convert.nets_in(variables), dtype, source="the seeded weights")
-    kind.assign(variables if package == "kind_tf" else convert.to_torch(variables))
+    kind.assign(variables)
     return kind

@@ -50,6 +50,7 @@ def test_commands_exist(page):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
+@pytest.mark.slow
 @pytest.mark.tf
 @pytest.mark.torch
 def test_the_snippets_of_the_readme_run(seeded_npz, tmp_path):

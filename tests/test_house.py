@@ -129,6 +129,18 @@ def test_no_file_inside_depends_on_who_wins_the_name_convert():
             assert not any(name.split(".")[0] == "convert" for name in names), path
 
 
+def test_tests_share_from_support_only():
+    """No test imports another test, and benchmarks import no test: what they share lies in tests/support."""
+    for path in [*(ROOT / "tests").rglob("*.py"), *(ROOT / "benchmarks").rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "tests":
+                shared = node.module.startswith("tests.support") or {a.name for a in node.names} <= {"support"}
+                assert shared or "attacks" in path.parts, f"{path.relative_to(ROOT)} imports {node.module}"
+            elif isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names if alias.name.split(".")[0] == "tests"]
+                assert all(name.startswith("tests.support") for name in names), f"{path.relative_to(ROOT)}: {names}"
+
+
 def test_the_docs_tell_the_floors():
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     table = re.findall(r"^\| (-?\d+) \| (.*?) \|", text, re.MULTILINE)
@@ -195,6 +207,7 @@ def test_no_framework_is_imported_that_is_not_needed(statement, frameworks, seed
     assert set(run.stdout.split()) == frameworks
 
 
+@pytest.mark.slow
 @pytest.mark.tf
 @pytest.mark.torch
 def test_importing_and_loading_change_no_global_state(seeded_npz):

@@ -6,14 +6,16 @@ weights, 32 MB; with both slots of Adam, in float64, it is 192 MB. The VGG19 of 
 """
 
 import math
+import os
 from collections.abc import Iterable
+from pathlib import Path
 
 from kindling.core.errors import KindlingError
 
 MOST_BYTES = 600_000_000  # of numbers in one file or folder, unpacked
 
 
-def refuse_bulk(path, sizes: Iterable[int]) -> None:
+def refuse_bulk(path: Path, sizes: Iterable[int]) -> None:
     """KindlingError if the arrays of these sizes, in bytes, are more together than a checkpoint of KinD can be."""
     total = sum(sizes)
     if total > MOST_BYTES:
@@ -26,3 +28,10 @@ def refuse_bulk(path, sizes: Iterable[int]) -> None:
 def nbytes(shape: Iterable[int], itemsize: int) -> int:
     """What an array takes, counted without end: a product of shapes does not wrap around here."""
     return math.prod(int(size) for size in shape) * itemsize
+
+
+def whole(path: Path) -> bytes:
+    """Every byte of a file, read once: what is parsed is then what is hashed, whoever writes to the file meanwhile."""
+    with open(path, "rb") as file:
+        refuse_bulk(path, [os.fstat(file.fileno()).st_size])
+        return file.read()

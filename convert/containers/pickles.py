@@ -16,8 +16,9 @@ from kindling.core.errors import KindlingError
 # What may be named: the pieces of tensors, and the plain containers of Python around them.
 HARMLESS = re.compile(
     r"collections (OrderedDict|defaultdict|Counter)|builtins (set|frozenset|complex)|__builtin__ (set|dict)"
-    r"|torch (\w+Storage|Size|device|bfloat16|float\d+|complex\d+|q?u?int\d+|bool)|torch\.storage UntypedStorage"
-    r"|torch\._utils _rebuild_(tensor_v2|parameter|sparse_tensor|qtensor)|torch\.serialization _get_layout"
+    r"|torch (\w+Storage|Size|device|bfloat16|float\d+(_e\dm\d\w*)?|complex\d+|q?u?int\d+|bool)"
+    r"|torch\.storage UntypedStorage"
+    r"|torch\._utils _rebuild_(tensor_v[23]|parameter|sparse_tensor|qtensor)|torch\.serialization _get_layout"
     r"|torch per_\w+_affine"
 )
 # Bytes an element takes, by the name of its storage.

@@ -1,4 +1,5 @@
-"""Sorted string tables as LevelDB defines them: the container of a TensorFlow checkpoint's index.
+"""Sorted string tables as LevelDB defines them: the container of a TensorFlow checkpoint's index, and of all of an old
+one (convert/containers/v1.py).
 
 Keys in order, in blocks; within a block each key is stored as what differs from the one before. Every block has a
 checksum. An index block says where the blocks lie, a footer where that lies. After LevelDB's doc/table_format.md and
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 
 import google_crc32c
 
-from kindling.core.errors import KindlingError
+from .messages import Damaged, made_varint, read_varint
 
 MAGIC = 0xDB4775248B80FB57
 FOOTER = 48  # two handles padded to 40 bytes, and the magic number
@@ -18,10 +19,6 @@ TRAILER = 5  # of a block: its compression, its checksum
 BLOCK = 262_144  # bytes after which TensorFlow's writer starts a new block
 LONGEST_KEY = 4096  # of a variable's name; a few bytes in a table can otherwise ask for gigabytes of keys
 RESTART = 16  # every so many keys, one stands in full
-
-
-class Damaged(KindlingError):
-    """The bytes are not what they should be, or no longer."""
 
 
 def read_table(table: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -77,31 +74,10 @@ def _handle(data, at):
     return (offset, size), at
 
 
-def read_varint(data: bytes, at: int) -> tuple[int, int]:
-    """(value, position after it)."""
-    value = 0
-    for shift in range(0, 70, 7):
-        byte = data[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
-    raise Damaged("a number in the index has no end")
-
-
-def masked_crc(data) -> int:
+def masked_crc(data: bytes | bytearray | memoryview) -> int:
     """CRC32C, turned and shifted as LevelDB stores it, so that the checksum of a checksum is not a constant."""
     crc = google_crc32c.value(bytes(data))
     return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
-
-
-def made_varint(value: int) -> bytes:
-    out = bytearray()
-    while value >= 0x80:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
 
 
 class _Block:

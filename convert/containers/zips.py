@@ -1,6 +1,7 @@
 """Zip archives, which .npz and .pth are, opened with the doubts that a stranger's file deserves."""
 
 import contextlib
+import io
 import struct
 import zipfile
 from collections import Counter
@@ -17,14 +18,14 @@ LONGEST_COMMENT = 65_535
 
 
 @contextlib.contextmanager
-def opened(path: Path) -> Iterator[zipfile.ZipFile]:
-    """The archive at `path`, to be read member by member.
+def opened(path: Path, data: bytes | None = None) -> Iterator[zipfile.ZipFile]:
+    """The archive at `path`, to be read member by member. data: its bytes, where they have been read already.
 
     Its beginning and its end must be the file's, no name may stand for two members, and what the members claim to
     unpack to must be within the limits. zipfile itself holds a member that is read whole against its checksum. Raises
     KindlingError.
     """
-    with open(path, "rb") as file, _understood(path, file) as archive:
+    with open(path, "rb") if data is None else io.BytesIO(data) as file, _understood(path, file) as archive:
         size = _check_end(path, file)
         names = [info.filename for info in archive.infolist()]
         twice = [f"{name} is in it {times} times" for name, times in Counter(names).items() if times > 1]

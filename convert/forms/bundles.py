@@ -1,12 +1,13 @@
-"""TF V2 bundles and folders of them: where they are, how they are read, how they are written.
+"""TensorFlow's checkpoints and folders of them: where they are, how they are read, how they are written.
 
 A bundle `model.ckpt` is the files `model.ckpt.index` and `model.ckpt.data-00000-of-00001`. The original keeps one
-bundle per net in a folder of its own, beside a text file `checkpoint` that names it. What is inside a bundle is the
-business of convert/containers/tensor_bundle.py.
+bundle per net in a folder of its own, beside a text file `checkpoint` that names it. Before 2017 a checkpoint was one
+file, `model.ckpt` itself. What is inside of them is the business of convert/containers.
 """
 
+import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +15,21 @@ import numpy as np
 from kindling.core.errors import KindlingError
 from kindling.families.kind.nets import NETS
 
-from ..containers import tensor_bundle
+from ..containers import object_graph, tensor_bundle, v1
+from ..containers.limits import whole
+from ..containers.messages import Damaged
+from ..containers.tensor_bundle import SHARD, part
 from ..soundness import nets_in
+from .contents import Contents
+from .naming import place_of
 
 PART = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})$")
+OLD_PART = re.compile(r"-(\d{5}|\?{5})-of-(\d{5})$")  # of a checkpoint of old that was saved in several files
 STATE = "checkpoint"
-NAMED = re.compile(r'^model_checkpoint_path: "(.*)"$', re.MULTILINE)
-SHARD = "data-00000-of-00001"
+# Of a text file in protobuf's own notation; Windows ends lines, and begins files, in its own way.
+NAMED = re.compile(r"""^\ufeff?\s*model_checkpoint_path\s*:\s*(["'])(.*)\1\s*$""", re.MULTILINE)
+ESCAPED = re.compile(rb"\\([0-7]{1,3}|.)")
+MOST_PARTS = 1000
 
 
 class NothingFound(KindlingError):
@@ -28,67 +37,69 @@ class NothingFound(KindlingError):
 
 
 def find(path: Path) -> list[Path]:
-    """The prefixes of the bundles that `path` means: a prefix, one of its files, a state file, or a folder of those."""
+    """The prefixes of the checkpoints that `path` means: a prefix, one of its files, a state file, a folder of those.
+
+    A checkpoint of old is its own prefix.
+    """
     if path.is_dir():
         return _in_folder(path)
     if path.is_file() and not PART.search(path.name) and is_state(_head(path)):
         return [_from_state(path)]
-    prefix = Path(PART.sub("", str(path)))
-    if not tensor_bundle.part(prefix, "index").is_file():
-        at = f", though {prefix.name}.{SHARD} is there" if tensor_bundle.part(prefix, SHARD).is_file() else ""
+    prefix = prefix_of(path)
+    if not _is_there(prefix):
+        at = f", though {prefix.name}.{SHARD} is there" if part(prefix, SHARD).is_file() else ""
         raise KindlingError(f"{path}: no such file, and no TF checkpoint of that name ({prefix.name}.index){at}")
     return [prefix]
 
 
 def is_state(head: bytes) -> bool:
     """Does a file that begins like this name a checkpoint, as the text files `checkpoint` do?"""
-    return NAMED.search(head.decode(errors="replace")) is not None
+    return _named(head) is not None
 
 
 def has_index(path: Path) -> bool:
     """Is there an index beside this file of a bundle?"""
-    return tensor_bundle.part(prefix_of(path), "index").is_file()
+    return part(prefix_of(path), "index").is_file()
 
 
-def files(prefix: Path) -> list[Path]:
-    """The index and data files of a bundle."""
-    own = re.compile(re.escape(prefix.name) + r"\.(index|data-\d{5}-of-\d{5})$")
-    return sorted(path for path in prefix.parent.iterdir() if own.match(path.name))
-
-
-def read(path: Path) -> dict[str, np.ndarray]:
-    """Every variable of every bundle that `path` means, by its slim name, in TF axis order."""
-    variables, origin = {}, {}
+def read(path: Path, digest: "hashlib._Hash") -> Contents:
+    """Every variable of every checkpoint that `path` means, in TF axis order; the files' bytes go through `digest`."""
+    variables, origin, notes, beside = {}, {}, [], []
     for prefix in find(path):
-        for name, array in _read_one(prefix).items():
+        held = _read_one(prefix, digest)
+        notes += held.notes
+        beside += held.beside
+        for name, array in held.variables.items():
             if name in variables:
                 raise KindlingError(f"{path}: {name} is in both {origin[name]} and {prefix}; name one of the two")
             variables[name], origin[name] = array, prefix
-    return variables
+    return Contents(variables=variables, notes=tuple(dict.fromkeys(notes)), beside=tuple(dict.fromkeys(beside)))
 
 
-def write(target: Path, variables: Mapping[str, np.ndarray]) -> None:
-    """One bundle under the prefix `target` (if it says `.ckpt`), else a folder in the original's layout."""
+def made(target: Path, variables: Mapping[str, np.ndarray]) -> dict[Path, bytes]:
+    """The files of one bundle under the prefix `target` (if it says `.ckpt`), else of a folder in the original's
+    layout; data before index before state file, the order in which they may appear."""
     if is_prefix(target):
-        tensor_bundle.write(prefix_of(target), variables)
-        return
+        prefix = prefix_of(target)
+        return {prefix.parent / name: held for name, held in tensor_bundle.made(prefix.name, variables).items()}
+    files: dict[Path, bytes] = {}
     for net in nets_in(variables):
         folder = target / NETS[net].folder
-        folder.mkdir(parents=True)
         own = {name: array for name, array in variables.items() if name in NETS[net].variables}
-        tensor_bundle.write(folder / "model.ckpt", own)
-        write_state(folder / STATE)
+        files |= {folder / name: held for name, held in tensor_bundle.made("model.ckpt", own).items()}
+        files[folder / STATE] = state_file().encode()
+    return files
 
 
-def write_state(path: Path) -> None:
-    """The text file by which TensorFlow finds `model.ckpt` in a folder."""
-    path.write_text('model_checkpoint_path: "model.ckpt"\nall_model_checkpoint_paths: "model.ckpt"\n')
+def state_file() -> str:
+    """The text by which TensorFlow finds `model.ckpt` in a folder."""
+    return 'model_checkpoint_path: "model.ckpt"\nall_model_checkpoint_paths: "model.ckpt"\n'
 
 
-def outputs(target: Path, names: list[str]) -> list[Path]:
-    """The files that `write` makes for variables of these names, data before index before state file."""
+def outputs(target: Path, names: Sequence[str]) -> list[Path]:
+    """The files that `made` gives for variables of these names."""
     if is_prefix(target):
-        return [tensor_bundle.part(prefix_of(target), SHARD), tensor_bundle.part(prefix_of(target), "index")]
+        return [part(prefix_of(target), SHARD), part(prefix_of(target), "index")]
     folders = [target / NETS[net].folder for net in nets_in(names)]
     return [folder / file for folder in folders for file in (f"model.ckpt.{SHARD}", "model.ckpt.index", STATE)]
 
@@ -108,11 +119,16 @@ def refuse_company(folder: Path) -> None:
 
 
 def is_prefix(target: Path) -> bool:
+    """Does the name ask for one checkpoint, and not for a folder of them?"""
     return ".ckpt" in target.name or target.suffix == ".index"
 
 
 def prefix_of(target: Path) -> Path:
+    """`model.ckpt.index` -> `model.ckpt`, and what is a prefix already as it is."""
     return Path(PART.sub("", str(target)))
+
+
+# --- finding -----------------------------------------------------------------------------------------------------
 
 
 def _head(path):
@@ -121,16 +137,61 @@ def _head(path):
         return file.read(65_536)
 
 
+def _named(head: bytes) -> str | None:
+    """The checkpoint that a state file names, as it is written there."""
+    lines = head.decode(errors="surrogateescape").replace("\r\n", "\n").replace("\r", "\n")
+    found = NAMED.search(lines)
+    if not found:
+        return None
+    return found[2]
+
+
+def _unescaped(named: str) -> str:
+    """A string as TensorFlow escapes it in a state file."""
+    raw = ESCAPED.sub(_character, named.encode(errors="surrogateescape"))
+    return raw.decode(errors="surrogateescape")
+
+
+def _character(escape: re.Match[bytes]) -> bytes:
+    code = escape[1]
+    return bytes([int(code, 8) & 255]) if code.isdigit() else {b"n": b"\n", b"r": b"\r", b"t": b"\t"}.get(code, code)
+
+
+def _is_there(prefix: Path) -> bool:
+    return part(prefix, "index").is_file() or any(file.is_file() and _is_old(file) for file in _old_parts(prefix))
+
+
+def _is_old(file: Path) -> bool:
+    """Is this a checkpoint in one file, by its content? The cheap look at its last bytes comes first."""
+    with open(file, "rb") as held:
+        size = held.seek(0, 2)
+        held.seek(max(0, size - 8))
+        if held.read() != v1.END:
+            return False
+    return v1.is_v1(whole(file))
+
+
+def _old_parts(prefix: Path) -> list[Path]:
+    """The files of a checkpoint of old, which may have been saved in several: `model.ckpt-?????-of-00002`."""
+    sharded = OLD_PART.search(prefix.name)
+    if not sharded or int(sharded[2]) > MOST_PARTS:
+        return [prefix]
+    base = prefix.name[: sharded.start()]
+    return [prefix.parent / f"{base}-{k:05}-of-{sharded[2]}" for k in range(int(sharded[2]))]
+
+
 def _in_folder(folder: Path) -> list[Path]:
     if (folder / STATE).is_file():
         return [_from_state(folder / STATE)]
-    indexes = sorted(folder.glob("*.index"))
-    if len(indexes) > 1:
-        raise KindlingError.of(
-            str(folder), [f"holds {len(indexes)} checkpoints"] + [p.stem for p in indexes], "name one of them"
-        )
-    if indexes:
-        return [indexes[0].with_suffix("")]
+    found = [file.with_suffix("") for file in sorted(folder.glob("*.index"))]
+    if not found:
+        old = [file for file in sorted(folder.iterdir()) if file.is_file() and _is_old(file)]
+        found = [file for file in old if _old_parts(file)[0] == file]
+    if len(found) > 1:
+        names = [prefix.name for prefix in found]
+        raise KindlingError.of(str(folder), [f"holds {len(found)} checkpoints", *names], "name one of them")
+    if found:
+        return found
     if (folder / STATE).is_dir():  # the original repository keeps its nets in checkpoint/
         return _in_folder(folder / STATE)
     inside = [f for f in sorted(folder.iterdir()) if f.is_dir() and ((f / STATE).is_file() or any(f.glob("*.index")))]
@@ -141,16 +202,18 @@ def _in_folder(folder: Path) -> list[Path]:
 
 
 def _from_state(state: Path) -> Path:
-    """The bundle that a `checkpoint` file names; a path from another machine is looked for beside the file."""
-    named = NAMED.search(_head(state).decode(errors="replace"))
-    if not named:
+    """The checkpoint that a state file names; a path from another machine is looked for beside the file."""
+    named = _named(_head(state))
+    if named is None:
         raise KindlingError(f'{state}: expected a line model_checkpoint_path: "...", and there is none')
-    prefix = state.parent / named[1]  # TensorFlow writes it relative to the file, or absolute
-    if not tensor_bundle.part(prefix, "index").is_file():
-        prefix = state.parent / re.split(r"[/\\]", named[1])[-1]
-    if not tensor_bundle.part(prefix, "index").is_file():
-        raise KindlingError(f"{state}: it names {named[1]}, but there is no {prefix.name}.index beside it")
-    return prefix
+    # TensorFlow writes it relative to the file, or absolute; a person may not know that a backslash is to be doubled.
+    plain = _unescaped(named)
+    last = [re.split(r"[/\\]", path)[-1] for path in (plain, named)]
+    places = [state.parent / path for path in (plain, *last)]
+    for prefix in places:
+        if _is_there(prefix):
+            return prefix
+    raise KindlingError(f"{state}: it names {plain}, but there is no {last[0]}.index beside it")
 
 
 def _other_nets(prefix: Path) -> str:
@@ -160,11 +223,58 @@ def _other_nets(prefix: Path) -> str:
     return f"; other nets can be read by themselves: {', '.join(others)}" if others else ""
 
 
-def _read_one(prefix: Path) -> dict[str, np.ndarray]:
+# --- reading -----------------------------------------------------------------------------------------------------
+
+
+def _read_one(prefix: Path, digest: "hashlib._Hash") -> Contents:
+    if not part(prefix, "index").is_file():
+        return _read_old(prefix, digest)
     try:
-        return tensor_bundle.read(prefix)
-    except tensor_bundle.Damaged as error:
+        bundle = tensor_bundle.parse(prefix, digest)
+        notes = ["written on a big-endian machine, byte order turned"] if bundle.big_endian else []
+        if bundle.graph is None:
+            return Contents(variables=bundle.tensors, notes=tuple(notes))
+        variables = _by_variable(bundle.tensors, list(object_graph.saved(bundle.graph)))
+        beside = tuple((name,) for name in bundle.strings)
+        return Contents(variables=variables, notes=("saved as objects (tf.train.Checkpoint)", *notes), beside=beside)
+    except Damaged as error:
         raise KindlingError(
             f"{prefix}: this checkpoint is damaged or incomplete: {error}; it needs {prefix.name}.index and every "
             f"{prefix.name}.data-* file, whole{_other_nets(prefix)}"
         ) from error
+
+
+def _by_variable(tensors: dict[str, np.ndarray], saved: Sequence[object_graph.Saved]) -> dict[str, np.ndarray]:
+    """The tensors of an object-based checkpoint under their variables' names.
+
+    The way to a variable says which of two copies it is, so it goes first where it ends in a name of the table; else
+    comes what the variable itself was called.
+    """
+    named, keys = {}, {}
+    for one in saved:
+        if one.key not in tensors or one.key in keys:
+            continue
+        own_name = one.name and not one.is_slot and place_of(tuple(one.path.split("/"))) is None
+        name = one.name if own_name and one.name not in named else one.path
+        keys[one.key] = name
+        named[name] = tensors[one.key]
+    return named | {key: array for key, array in tensors.items() if key not in keys}
+
+
+def _read_old(prefix: Path, digest: "hashlib._Hash") -> Contents:
+    """A checkpoint in TensorFlow's V1 format."""
+    variables: dict[str, np.ndarray] = {}
+    for file in _old_parts(prefix):
+        try:
+            if not file.is_file():
+                raise Damaged(f"{file.name} is missing")
+            data = whole(file)
+            digest.update(data)
+            tensors = v1.read(file, data)
+            twice = sorted(variables.keys() & tensors)
+            if twice:
+                raise Damaged(f"{twice[0]} is in two of its files")
+            variables |= tensors
+        except Damaged as error:
+            raise KindlingError(f"{file}: this checkpoint is damaged or incomplete: {error}") from error
+    return Contents(variables=variables, notes=("TensorFlow's V1 format",))

@@ -1,23 +1,36 @@
-"""What a reader hands on: arrays under slim names, and what else the file had to say."""
+"""What a reader hands on: arrays under their names, and what else the file had to say."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from kindling.core.names import to_slim
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, kw_only=True)
 class Contents:
-    """A file as it stands: nothing checked, nothing left out."""
+    """A file as it stands: nothing checked, nothing left out of what a checkpoint can hold."""
 
-    variables: dict[str, np.ndarray]  # slim names, TF axis order
+    variables: dict[str, np.ndarray]
+    """Names with a slash between scopes, TF axis order."""
     metadata: dict[str, str] = field(default_factory=dict)
-    unwrapped: tuple[str, ...] = ()  # what had to be taken off to find the variables
-    beside: tuple[str, ...] = ()  # what lay beside them, of training
+    notes: tuple[str, ...] = ()
+    """What is particular about the file, besides its names."""
+    beside: tuple[tuple[str, ...], ...] = ()
+    """The way to each thing in the file that is no array."""
 
 
-def plain(metadata) -> dict[str, str]:
+def plain(metadata: object) -> dict[str, str]:
     """Names and values as strings, which every form has room for. Anything else in their place is not ours: nothing."""
     if not isinstance(metadata, Mapping):
         return {}
     return {str(key): str(value).replace("\0", "") for key, value in metadata.items()}
+
+
+def by_slim_names(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Arrays of a form in which people keep both: names with a slash are slim's, and with them TF's axis order;
+    other ones are PyTorch's, whose axes are turned."""
+    if any("/" in name for name in arrays):
+        return dict(arrays)
+    return to_slim(arrays)

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from kindling.core.errors import KindlingError
 
-from ..containers import zips
-from ..containers.sstable import FOOTER, MAGIC
+from ..containers import v1, zips
+from ..containers.limits import whole
+from ..containers.sstable import FOOTER
 from . import bundles, pth
 
 AGAIN = "load it with torch.load(FILE, weights_only=True) and save it again with torch.save"
@@ -26,43 +27,50 @@ STRANGERS = (
 )
 H5 = b"\x89HDF\r\n\x1a\n"
 HEAD = 4096
+LONGEST_STATE = 65_536
 SUFFIXES = {".h5": "HDF5", ".hdf5": "HDF5", ".npz": "NumPy", ".safetensors": "safetensors"}
 SUFFIXES |= {".pth": "PyTorch", ".pt": "PyTorch"}
 KNOWN = "HDF5, .npz, safetensors, PyTorch's .pth, and TF checkpoints by their folder, prefix or index"
 
 
-def form_of(path: Path) -> str:
-    """The form of what is at `path`: "tf", "h5", "npz", "safetensors" or "pth". Raises KindlingError if it is none."""
+def opened(path: Path) -> tuple[str, bytes]:
+    """The form of what is at `path`, "tf", "h5", "npz", "safetensors" or "pth", and the file's bytes, read once.
+
+    TensorFlow's checkpoints are several files, found by their names, so of those there are no bytes yet. Raises
+    KindlingError if it is none of them.
+    """
     if not path.is_file():
-        return "tf"  # a folder, or the prefix of a bundle
+        return "tf", b""  # a folder, or the prefix of a bundle
     if bundles.PART.search(path.name) and path.suffix != ".index" and bundles.has_index(path):
-        return "tf"  # a shard is numbers, and may begin as anything
-    size = path.stat().st_size
-    with open(path, "rb") as file:
-        head = file.read(HEAD)
-        file.seek(max(0, size - FOOTER))
-        tail = file.read(FOOTER)
+        return "tf", b""  # a shard is numbers, and may begin as anything
+    data = whole(path)
+    return form_of(path, data), data
+
+
+def form_of(path: Path, data: bytes) -> str:
+    """The form of a file that holds `data`. Raises KindlingError if it is none."""
+    head = data[:HEAD]
     if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
-        return _in_zip(path)
+        return _in_zip(path, data)
     if head.startswith(pth.LEGACY):
         return "pth"
-    if _is_h5(path, head):
+    if _is_h5(head):
         return "h5"
-    if len(tail) == FOOTER and tail[-8:] == struct.pack("<Q", MAGIC):
-        if path.suffix != ".index":
+    if len(data) >= FOOTER and data[-8:] == v1.END:
+        if path.suffix != ".index" and not v1.is_v1(data):
             raise KindlingError(
                 f"{path}: is the index of a TF checkpoint by its content, and its data are found by its name, which "
                 "must end in .index; name it as it was"
             )
         return "tf"
-    if bundles.is_state(head):
+    if bundles.is_state(data[:LONGEST_STATE]):
         return "tf"
-    if _is_safetensors(head, size):
+    if _is_safetensors(head, len(data)):
         return "safetensors"
-    raise KindlingError(f"{path}: {_said(path, head, size)}")
+    raise KindlingError(f"{path}: {_said(path, head, len(data))}")
 
 
-def _is_h5(path, head):
+def _is_h5(head):
     """HDF5 may have something of a user's in front, 512 bytes or a multiple by twos."""
     if head.startswith(H5):
         return True
@@ -76,8 +84,8 @@ def _is_safetensors(head, size):
     return struct.unpack("<Q", head[:8])[0] <= size - 8
 
 
-def _in_zip(path):
-    with zips.opened(path) as archive:
+def _in_zip(path, data):
+    with zips.opened(path, data) as archive:
         names = archive.namelist()
     if any(name.split("/")[-1] == "data.pkl" for name in names):
         return "pth"
@@ -97,6 +105,8 @@ def _in_zip(path):
 def _said(path, head, size):
     """What a file that is no checkpoint is, or is not."""
     strange = next((what for begins, what in STRANGERS if head.startswith(begins)), "")
+    if path.name == "saved_model.pb":
+        strange = "the program of a SavedModel, which is not opened here; name the folder that it lies in"
     if head[257:262] == b"ustar":
         strange = f"a tar archive; an old PyTorch file may be one: {AGAIN}"
     if path.suffix == ".index":

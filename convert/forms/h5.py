@@ -5,29 +5,34 @@ load filters from shared libraries. None of that belongs to a checkpoint: each i
 held against the file before an array is allocated. What we write has a checksum on every structure and every dataset.
 """
 
+import io
 import math
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from kindling.core.errors import KindlingError
 
 from ..containers.limits import MOST_BYTES, nbytes, refuse_bulk
-from .contents import Contents, plain
+from .contents import Contents, by_slim_names, plain
+
+if TYPE_CHECKING:
+    import h5py
 
 DEFLATE = 1  # HDF5's number for gzip; 2 shuffles bytes, 3 is a checksum
 # The chains of filters that are read; any other might be a library to be loaded, or inflate unseen.
 FILTERS = {(), (3,), (1,), (1, 3), (2,), (2, 3), (2, 1), (2, 1, 3)}
 
 
-def read(path: Path) -> Contents:
+def read(path: Path, data: bytes) -> Contents:
     """Every dataset in the file; KindlingError for what is no plain array inside it."""
     import h5py
 
-    size = path.stat().st_size
-    with h5py.File(path, "r") as file:
+    size = len(data)
+    with _opened(data) as file:
         problems, datasets = [], {}
         for name, item in _walk(file):
             found = _problem(item, size) if isinstance(item, h5py.Dataset) else item
@@ -41,17 +46,39 @@ def read(path: Path) -> Contents:
         bombs = [f"{name} inflates beyond its shape" for name, item in datasets.items() if _inflates(item)]
         if bombs:
             raise KindlingError.of(str(path), bombs)
-        return Contents({name: np.asarray(item[()]) for name, item in datasets.items()}, plain(dict(file.attrs)))
+        arrays = {name: np.asarray(item[()]) for name, item in datasets.items()}
+        return Contents(variables=by_slim_names(arrays), metadata=plain(dict(file.attrs)))
 
 
-def write(path: Path, variables: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:
-    import h5py
-
-    with h5py.File(path, "w", libver=("v110", "v110")) as file:  # since 1.10, every structure has its checksum
+def made(variables: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> bytes:
+    """The file's bytes: every structure and every dataset with its checksum, which HDF5 has since 1.10."""
+    memory = io.BytesIO()
+    with created(memory) as file:
         file.attrs.update(metadata)
         for name, array in variables.items():
             checked = {"chunks": array.shape, "fletcher32": True} if array.size and array.ndim else {}
             file.create_dataset(name, data=array, **checked)
+    return memory.getvalue()
+
+
+def created(memory: io.BytesIO, libver: tuple[str, str] | None = ("v110", "v110")) -> "h5py.File":
+    """A new file without a disk under it: HDF5 crashes the process when it cannot close a file on a full disk.
+
+    libver: the versions of HDF5 that can read it, the library's own choice if None.
+    """
+    import h5py
+
+    return h5py.File(memory, "w", libver=libver)
+
+
+def _opened(data: bytes) -> "h5py.File":
+    """A file that lies in memory. It cannot point anywhere by a path that is relative to its own."""
+    import h5py
+
+    access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
+    access.set_fapl_core(backing_store=False)
+    access.set_file_image(data)
+    return h5py.File(h5py.h5f.open(b"in memory", h5py.h5f.ACC_RDONLY, access))
 
 
 def _walk(file):

@@ -12,16 +12,17 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
+import ml_dtypes
 import numpy as np
 
 from kindling.core.errors import KindlingError
-from kindling.core.names import to_slim, to_torch
+from kindling.core.names import TO_SLIM, to_torch
 from kindling.core.optional import import_framework
 
 from ..containers import pickles, zips
 from ..containers.limits import MOST_BYTES, nbytes, refuse_bulk
 from .contents import Contents
-from .unwrap import unwrap
+from .unwrap import flat
 
 # How files from before PyTorch 1.6 begin: the magic number 0x1950a86a20f9469cfc6c, pickled.
 LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
@@ -29,30 +30,45 @@ OLDEST = (2, 10)  # older ones can be made to run code by a file loaded with wei
 ALONE = "Save the weights alone: torch.save(model.state_dict(), FILE)"
 
 
-def read(path: Path) -> Contents:
-    """The tensors of a state_dict, wrapped or bare, by their slim names. Raises KindlingError for anything else."""
-    with open(path, "rb") as file:
-        is_old = file.read(len(LEGACY)) == LEGACY
-    archive = _old(path) if is_old else _anew(path)
+def read(path: Path, data: bytes) -> Contents:
+    """Every tensor in the file, wrapped in dictionaries or bare, by slim names. Raises KindlingError for a file that
+    holds none, or could do more than hold some."""
+    archive = _old(path, data) if data.startswith(LEGACY) else _anew(path, data)
     torch = import_framework("torch", f"{path}: reading a .pth file")
-    state, unwrapped, beside = unwrap(_load(torch, path, archive), torch.Tensor, str(path))
-    problems = [problem for key, value in state.items() for problem in _problems_with_tensor(torch, key, value)]
+    held = flat(_load(torch, path, archive), torch.Tensor, str(path))
+    problems = [
+        problem for name, value in held.tensors.items() for problem in _problems_with_tensor(torch, name, value)
+    ]
     if problems:
-        raise KindlingError.of(f"{path}: expected a state_dict, names and tensors", problems)
-    refuse_bulk(path, (nbytes(value.shape, value.element_size()) for value in state.values()))
+        raise KindlingError.of(f"{path}: expected plain tensors", problems)
+    refuse_bulk(path, (nbytes(value.shape, value.element_size()) for value in held.tensors.values()))
     # An expanded tensor repeats one element without end, and its bytes are counted above before it is spelled out.
-    return Contents(to_slim({key: value.detach().numpy() for key, value in state.items()}), {}, unwrapped, beside)
+    arrays = {name: _array(torch, value) for name, value in held.tensors.items()}
+    turned = {name: array.transpose(TO_SLIM) if array.ndim == 4 else array for name, array in arrays.items()}
+    return Contents(variables={n: np.array(a, order="C") for n, a in turned.items()}, beside=held.others)
 
 
-def write(path: Path, variables: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:
+def made(variables: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> bytes:
     """A state_dict, which has no room for metadata."""
-    torch = import_framework("torch", f"{path.name}: writing a .pth file")
-    torch.save({key: torch.from_numpy(array.copy()) for key, array in to_torch(variables).items()}, path)
+    torch = import_framework("torch", "writing a .pth file")
+    file = io.BytesIO()
+    torch.save({key: torch.from_numpy(array.copy()) for key, array in to_torch(variables).items()}, file)
+    return file.getvalue()
 
 
-def _members(path):
+def _array(torch, value) -> np.ndarray:
+    """A tensor's numbers; NumPy has no half precision of its own but float16, and ml_dtypes has the others."""
+    value = value.detach()
+    name = str(value.dtype).removeprefix("torch.")
+    if not hasattr(ml_dtypes, name):
+        return value.numpy()
+    bits = value.contiguous().view(torch.int16 if value.element_size() == 2 else torch.uint8)
+    return bits.numpy().view(getattr(ml_dtypes, name))
+
+
+def _members(path, data):
     """name -> bytes of every member, each held against its checksum by zipfile."""
-    with zips.opened(path) as archive:
+    with zips.opened(path, data) as archive:
         infos = archive.infolist()
         names = [info.filename for info in infos]
         if len({name.split("/")[0] for name in names}) > 1:
@@ -67,12 +83,12 @@ def _members(path):
         return {name: archive.read(name) for name in names}
 
 
-def _anew(path) -> io.BytesIO:
+def _anew(path, data) -> io.BytesIO:
     """The archive put together again from its members, once they have been looked at.
 
     Refuses a pickle that names more than tensors, or claims more bytes for one than the archive has for it.
     """
-    members = _members(path)
+    members = _members(path, data)
     pickle = next(name for name in members if name.split("/")[-1] == "data.pkl")
     folder = pickle.removesuffix("data.pkl")
     plan = _plan(path, io.BytesIO(members[pickle]))
@@ -90,11 +106,10 @@ def _anew(path) -> io.BytesIO:
     return archive
 
 
-def _old(path) -> io.BytesIO:
+def _old(path, data) -> io.BytesIO:
     """A file from before PyTorch 1.6, once its pickles have been looked at: five of them, and then each storage with
     its number of elements in front. It has no checksums."""
-    refuse_bulk(path, [path.stat().st_size])
-    held = io.BytesIO(path.read_bytes())
+    held = io.BytesIO(data)
     plan = _plan(path, *[held] * 5)
     claimed = sum(8 + size for size in plan.storages.values())
     there = len(held.getvalue()) - held.tell()
@@ -136,15 +151,13 @@ def _load(torch, path, archive):
         ) from error
 
 
-def _problems_with_tensor(torch, key, value):
-    if isinstance(value, Mapping):
-        yield f"{key!r} is a dict; save what is in it by itself: torch.save(held[{key!r}], FILE)"
-    elif not isinstance(key, str) or not isinstance(value, torch.Tensor):
-        yield f"{key!r} is {'no tensor' if isinstance(key, str) else 'no name'}"
-    elif value.layout != torch.strided or value.is_quantized or value.is_meta or value.dtype == torch.bfloat16:
-        yield f"{key} is {_said(torch, value)}, expected plain float32: save {key!r} after .float()"
+def _problems_with_tensor(torch, name, value):
+    if value.layout != torch.strided or value.is_quantized or value.is_meta or value.is_complex():
+        yield f"{name} is {_said(torch, value)}, which is not read here: save it after .float()"
+    elif value.dtype == getattr(torch, "float4_e2m1fn_x2", None):
+        yield f"{name} is {_said(torch, value)}, which packs two numbers in a byte and is not read here"
     elif nbytes(value.shape, value.element_size()) > MOST_BYTES:
-        yield f"{key} has shape {tuple(value.shape)}, more than a checkpoint of KinD can hold"
+        yield f"{name} has shape {tuple(value.shape)}, more than a checkpoint of KinD can hold"
 
 
 def _said(torch, value):

@@ -6,8 +6,9 @@ TF's names and axis order; .safetensors and .pth keep PyTorch's, so that their o
 room: HDF5 attributes, the zip comment of .npz, safetensors' header; a state_dict and a bundle have none.
 """
 
+import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,21 +19,26 @@ from kindling.families.vgg import SHAPES as VGGS
 
 from ..soundness import EXPECTED, fingerprint
 from . import bundles, h5, npz, pth, safetensors
-from .contents import Contents, plain
-from .detect import form_of as form_of_content
-from .unwrap import scoped
+from .contents import plain
+from .detect import opened
+from .naming import choose, leaves_at
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Checkpoint:
-    """What a file holds, as it stands there: nothing checked, nothing left out."""
+    """What a file holds, as it stands there: nothing checked."""
 
     path: Path
     form: str
-    variables: dict[str, np.ndarray]  # slim names, TF axis order
+    variables: dict[str, np.ndarray]
+    """Slim names, TF axis order, the machine's byte order."""
+    sha256: str
+    """Of the bytes that were read: the file, or all files of all bundles one after the other."""
     metadata: dict[str, str] = field(default_factory=dict)
-    unwrapped: tuple[str, ...] = ()  # dictionaries and prefixes that were taken off the weights
-    beside: tuple[str, ...] = ()  # what lay beside the weights and was not read, of training
+    unwrapped: tuple[str, ...] = ()
+    """What was taken off the weights: dictionaries, prefixes, another byte order."""
+    beside: tuple[str, ...] = ()
+    """What lay beside the weights, of a training mostly, and is not among the variables."""
 
 
 def form_of(path: Path) -> str:
@@ -51,41 +57,80 @@ def form_of(path: Path) -> str:
     )
 
 
-def read(path: Path) -> Checkpoint:
+def read(path: Path, *, ema: bool = False) -> Checkpoint:
     """Everything in the file or folder at `path`; a KindlingError if it is missing, damaged or of no known form.
 
-    A file that says what the fingerprint of its weights is, as ours do, must have those.
+    ema: take the exponential averages of the weights in it. A file that says what the fingerprint of its weights is, as
+    ours do, must have those.
     """
     if not path.exists() and path.suffix in FORMS:
         raise KindlingError(f"{path}: no such file")
-    form = form_of_content(path)
+    form, data = opened(path)
+    digest = hashlib.sha256(data)
     try:
-        held = _READERS[form](path)
+        held = bundles.read(path, digest) if form == "tf" else _READERS[form](path, data)
     except (KindlingError, MemoryError):
         raise
     except Exception as error:  # each library has errors of its own for a damaged file; all become one sentence
         raise KindlingError(
             f"{path}: cannot be read as {form}, so it is damaged or incomplete: {_said(error)}"
         ) from error
-    variables, prefixes = scoped(held.variables)
+    arrays, notes = _turned(held.variables)
+    choice = choose(
+        {name: tuple(name.split("/")) for name in arrays},
+        lambda a, b: a == b or _same(arrays[a], arrays[b]),
+        str(path),
+        ema=ema,
+    )
+    variables = {}
+    for name, new in choice.names.items():
+        if new in variables:
+            raise KindlingError(f"{path}: {new} is in it twice, once behind a prefix; save one of them by itself")
+        variables[new] = arrays[name]
     if held.metadata.get("family") not in VGGS:  # convert/vgg.py holds those against it, under their own names
         hold_against_fingerprint(path, {n: a for n, a in variables.items() if n in EXPECTED}, held.metadata)
-    return Checkpoint(path, form, variables, held.metadata, held.unwrapped + prefixes, held.beside)
+    others = dict.fromkeys(leaves_at(way, choice.prefixes) for way in held.beside)
+    return Checkpoint(
+        path=path,
+        form=form,
+        variables=variables,
+        sha256=digest.hexdigest(),
+        metadata=held.metadata,
+        unwrapped=(*choice.unwrapped, *held.notes, *notes),
+        beside=tuple(dict.fromkeys((*others, *choice.beside))),
+    )
 
 
-def write(path: Path, variables: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:
-    """Write `variables`, under slim names, straight to `path` in the form its suffix asks for."""
+def made(path: Path, variables: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> dict[Path, bytes]:
+    """The files that hold `variables`, under slim names, in the form that the suffix of `path` asks for.
+
+    Nothing is written: the bytes lie in memory, so that no library meets a full disk.
+    """
     form = form_of(path)
     try:
-        _WRITERS[form](path, variables, plain(metadata))
-    except (KindlingError, OSError):
+        if form == "tf":
+            return bundles.made(path, variables)
+        return {path: _WRITERS[form](variables, plain(metadata))}
+    except KindlingError:
         raise
-    except Exception as error:  # h5py and torch have errors of their own for a full disk
+    except Exception as error:  # h5py and torch have errors of their own
         raise KindlingError(f"{path.name}: writing as {form} failed: {_said(error)}") from error
 
 
-def outputs(path: Path, names: list[str]) -> list[Path]:
-    """The files that `write` will make at `path`, in the order in which they may appear."""
+def write(path: Path, variables: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:
+    """Write `variables` straight to `path`, in the form its suffix asks for."""
+    put(made(path, variables, metadata))
+
+
+def put(files: Mapping[Path, bytes]) -> None:
+    """Write files, and the folders that they lie in, straight to where they belong. Raises OSError."""
+    for file, held in files.items():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(held)
+
+
+def outputs(path: Path, names: Sequence[str]) -> list[Path]:
+    """The files that `made` gives for variables of these names, in the order in which they may appear."""
     return bundles.outputs(path, names) if form_of(path) == "tf" else [path]
 
 
@@ -105,12 +150,15 @@ def hold_against_fingerprint(path: Path, variables: Mapping[str, np.ndarray], me
         )
 
 
-def _read_tf(path):
-    return Contents(bundles.read(path))
+def _turned(arrays: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+    """Arrays in the machine's own byte order, and whether that took any turning."""
+    turned = {name: array.astype(array.dtype.newbyteorder("="), copy=False) for name, array in arrays.items()}
+    strange = any(turned[name].dtype != array.dtype for name, array in arrays.items())
+    return turned, ("big-endian numbers, byte order turned",) if strange else ()
 
 
-def _write_tf(path, variables, metadata):
-    bundles.write(path, variables)
+def _same(a: np.ndarray, b: np.ndarray) -> bool:
+    return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
 
 
 def _said(error: Exception) -> str:
@@ -119,5 +167,5 @@ def _said(error: Exception) -> str:
 
 FORMS = {".h5": "h5", ".hdf5": "h5", ".npz": "npz", ".safetensors": "safetensors", ".pth": "pth", ".pt": "pth"}
 OURS = {"kindling", "family"}  # metadata that we write, beside the fingerprint
-_READERS = {"tf": _read_tf, "h5": h5.read, "npz": npz.read, "safetensors": safetensors.read, "pth": pth.read}
-_WRITERS = {"tf": _write_tf, "h5": h5.write, "npz": npz.write, "safetensors": safetensors.write, "pth": pth.write}
+_READERS = {"h5": h5.read, "npz": npz.read, "safetensors": safetensors.read, "pth": pth.read}
+_WRITERS = {"h5": h5.made, "npz": npz.made, "safetensors": safetensors.made, "pth": pth.made}

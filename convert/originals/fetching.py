@@ -151,7 +151,7 @@ def _say_where(data):
     """The text file that the original's Saver looks for, and that we look for too."""
     state = data.parent / bundles.STATE
     if not state.exists():
-        bundles.write_state(state)
+        state.write_text(bundles.state_file(), encoding="utf-8")
 
 
 # --- copies at hand ----------------------------------------------------------------------------------------------

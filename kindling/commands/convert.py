@@ -4,14 +4,22 @@ from pathlib import Path
 
 import click
 
+from kindling.commands.output import STDOUT, JsonCommand, json_option, printable, put_json, refuse_json, to_a_reader
 from kindling.core.packages import own
 
 
-@click.command()
+@click.command(cls=JsonCommand)
 @click.argument("source", metavar="SRC", type=click.Path(path_type=Path))
 @click.argument("target", metavar="DST", type=click.Path(path_type=Path))
+@click.option("--ema", is_flag=True, help="Take the exponential averages of the weights, where SRC holds both.")
+@click.option("--cast", type=click.Choice(["float32"]), help="Turn weights of another precision into this one.")
 @click.option("--force", is_flag=True, help="Overwrite DST if it is there already.")
-def convert(source, target, force):
+@click.option("--dry-run", "dry", is_flag=True, help="Read and check everything, and write nothing.")
+@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+@json_option("what was done")
+def convert(
+    source: Path, target: Path, ema: bool, cast: str | None, force: bool, dry: bool, quiet: bool, json_file: Path | None
+) -> None:
     """Carry the weights in SRC to DST, bit for bit, in the form DST's suffix asks for.
 
     \b
@@ -20,17 +28,37 @@ def convert(source, target, force):
     NAME.ckpt              one TF checkpoint with everything
     no suffix              a folder in the original's layout
 
-    SRC is any of these, whole or partial, told by its content. A state_dict may lie in a dictionary of other things or
-    behind a prefix such as module. Optimizer slots and steps are named and left behind. The VGG16 or VGG19 of a
-    perceptual loss is carried too, between Keras' .h5 and torchvision's names in .pth and .safetensors.
+    SRC is any of these, whole or partial, told by its content; TensorFlow's V1 checkpoints, tf.train.Checkpoint and the
+    variables of a SavedModel too. Weights may lie in dictionaries of other things and behind any prefix. Optimizer
+    slots and steps are named and left behind. The VGG16 or VGG19 of a perceptual loss is carried too, between Keras'
+    .h5 and torchvision's names in .pth and .safetensors.
+
+    \b
+    kindling convert checkpoints/ kind.safetensors
+    kindling convert half.safetensors kind.pth --cast float32
+    kindling convert train.pth kind.h5 --ema --dry-run
     """
-    done = own("convert").convert_file(source, target, force=force)
-    click.echo(f"{done.source} -> {done.target} ({done.form}): {', '.join(done.nets)}")
-    click.echo(f"{done.variables} variables, {done.parameters:,} parameters, read back bit-equal")
+    refuse_json(json_file, force)
+    done = own("convert").convert_file(source, target, force=force, cast=cast, ema=ema, dry=dry)
+    if not quiet and json_file != STDOUT:
+        with to_a_reader():
+            for line in _lines(done):
+                click.echo(printable(line))
+    if json_file:
+        put_json(done.as_dict(), json_file)
+
+
+def _lines(done):
+    """What a person is told of a conversion."""
+    yield f"{done.source} -> {done.target} ({done.form}): {', '.join(done.nets)}"
+    how = "read and sound; nothing is written" if done.dry else "read back bit-equal"
+    yield f"{done.variables} variables, {done.parameters:,} parameters, {how}"
     if done.unwrapped:
-        click.echo(f"unwrapped: {', '.join(done.unwrapped)}")
+        yield f"unwrapped: {', '.join(done.unwrapped)}"
+    if done.cast:
+        yield f"cast: {'; '.join(done.cast)}"
     if done.left_behind:
         shown = ", ".join(done.left_behind[:3]) + (", ..." if len(done.left_behind) > 3 else "")
         kind = "of the top" if done.nets[0].startswith("vgg") else "of training"
-        click.echo(f"left behind: {len(done.left_behind)} {kind} ({shown})")
-    click.echo(f"weights sha256 {done.fingerprint}")
+        yield f"left behind: {len(done.left_behind)} {kind} ({shown})"
+    yield f"weights sha256 {done.fingerprint}"

@@ -6,6 +6,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
+from kindling.commands.output import to_a_reader
 from kindling.core.packages import own
 
 
@@ -14,19 +15,20 @@ from kindling.core.packages import own
     "--to", type=click.Path(path_type=Path), help="Folder for them; default: the platform's folder for caches."
 )
 @click.option("--from", "source", type=click.Path(path_type=Path), help="A copy at hand: a zip, a folder or a file.")
-def fetch(to, source):
+@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+def fetch(to: Path | None, source: Path | None, quiet: bool) -> None:
     """Get the weights of KinD that its authors trained, from them, and check every byte.
 
-    Decomposition and adjustment come from their repository, the restoration from their file host. What is there already
-    is not fetched again, what broke off is gone on with. Where the host does not serve the file, it is said what to
-    download by hand; --from takes it from there.
+    Decomposition and adjustment come from their repository, the restoration from their file host. Existing files are
+    kept; broken-off downloads are resumed. Where the host does not serve the file, it is said what to download by hand;
+    --from takes it from there.
     """
     fetching = own("convert.originals.fetching")
 
     to = to or fetching.default_folder()
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+    with Progress(*columns, console=console, disable=quiet or not console.is_terminal) as bar:
         tasks = {}
 
         def show(file, done, total):
@@ -35,6 +37,9 @@ def fetch(to, source):
             bar.update(tasks[file], completed=done, total=total or None)
 
         done = fetching.fetch(to, source, show)
-    for fetched in done:
-        click.echo(f"{fetched.path}: {fetched.how}")
-    click.echo(f"the authors' weights are in {to}, every byte checked; use them with --weights {to}")
+    if quiet:
+        return
+    with to_a_reader():
+        for fetched in done:
+            click.echo(f"{fetched.path}: {fetched.how}")
+        click.echo(f"the authors' weights are in {to}, every byte checked; use them with --weights {to}")

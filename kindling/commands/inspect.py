@@ -1,94 +1,85 @@
 """`kindling inspect`: what a checkpoint holds, sound or not."""
 
+from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
+from kindling.commands.output import STDOUT, JsonCommand, json_option, printable, put_json, refuse_json, to_a_reader
 from kindling.core.packages import own
 
 ELSEWHERE = "in no net of KinD"
+COLOURS = {"missing": "red", "extra": "yellow"}
 
 
-@click.command()
+@click.command(cls=JsonCommand)
 @click.argument("path", metavar="FILE", type=click.Path(path_type=Path))
-def inspect(path):
+@click.option("--ema", is_flag=True, help="Look at the exponential averages of the weights, where FILE holds both.")
+@click.option("--quiet", is_flag=True, help="Print nothing; the exit code says it.")
+@json_option("what FILE holds")
+@click.option("--force", is_flag=True, help="Overwrite the file of --json.")
+def inspect(path: Path, ema: bool, quiet: bool, json_file: Path | None, force: bool) -> int:
     """List name, shape and dtype of every variable in FILE, net by net, and what is missing or extra.
 
     FILE is told by its content, whatever its name. The exit code is 0 for a sound checkpoint of KinD, 1 for one that
     is incomplete or of another model, and 2 for a file that cannot be read.
+
+    \b
+    kindling inspect kind.pth
+    kindling inspect checkpoints/ --json | jq .nets
     """
-    soundness = own("convert.soundness")
-    registry = own("convert.forms.registry")
-
-    held = registry.read(path)
-    table = Table("variable", "shape", "dtype", "", box=None, header_style="dim", pad_edge=False)
-    for net, rows in _by_net(held.variables).items():
-        table.add_row(f"[bold]{net}[/]")
-        for row in rows:
-            table.add_row(*row)
-    console = Console(soft_wrap=True)
-    console.print(table)
-    problems = soundness.problems_with(held.variables)
-    for line in _summary(held):
-        console.print(line, markup=False)
-    for problem in problems:
-        console.print(f"problem: {problem}", markup=False)
-    if not problems:
-        console.print("sound: every net in it is whole and finite")
-    return 1 if problems else 0
+    refuse_json(json_file, force)
+    found = own("convert").inspect(path, ema=ema)
+    if not quiet and json_file != STDOUT:
+        with to_a_reader():
+            for line in _lines(found):
+                click.echo(line)
+    if json_file:
+        put_json(found.as_dict(), json_file)
+    return 0 if found.sound else 1
 
 
-def _summary(held):
-    """Form, nets, family, what was unwrapped, what of a training is there, metadata; a line each."""
-    soundness = own("convert.soundness")
+def _lines(found) -> Iterator[str]:
+    """The variables as a table, and then what else is to be said."""
+    yield from _table(found.variables)
+    yield from map(printable, _summary(found))
 
-    nets = ", ".join(map(_how_much(held.variables), soundness.nets_in(held.variables))) or "none"
-    yield f"{held.path}: {held.form}, {len(held.variables)} variables, nets: {nets}"
-    yield f"family: {soundness.family_of(held.variables)}"
-    if held.unwrapped:
-        yield f"unwrapped: {', '.join(held.unwrapped)}"
-    slots = soundness.left_behind(held.variables)
-    training = ([f"{len(slots)} slots and steps"] if slots else []) + list(held.beside)
-    if training:
-        yield f"of training, left behind by convert: {', '.join(training)}"
-    for key, value in held.metadata.items():
+
+def _summary(found) -> Iterator[str]:
+    """Form, nets, family, what was unwrapped, what is of a training, metadata, and the verdict."""
+    nets = ", ".join(
+        net if there == of else f"{net} ({there} of {of} variables)" for net, (there, of) in found.nets.items()
+    )
+    count = sum(variable.state != "missing" for variable in found.variables)
+    yield f"{found.path}: {found.form}, {count} variables, nets: {nets or 'none'}"
+    yield f"family: {found.family}"
+    if found.unwrapped:
+        yield f"unwrapped: {', '.join(found.unwrapped)}"
+    if found.training:
+        yield f"of training, left behind by convert: {', '.join(found.training)}"
+    for key, value in found.metadata.items():
         if key != "family":
             yield f"{key}: {value}"
+    for problem in found.problems:
+        yield f"problem: {problem}"
+    if found.sound:
+        yield "sound: every net in it is whole and finite"
 
 
-def _how_much(variables):
-    """Net -> "DecomNet" if all of it is there, else "DecomNet (17 of 18 variables)"."""
-    from kindling.families.kind.nets import NETS
-
-    def said(net):
-        there = sum(name in variables for name in NETS[net].variables)
-        of = len(NETS[net].variables)
-        return net if there == of else f"{net} ({there} of {of} variables)"
-
-    return said
-
-
-def _by_net(variables):
-    """Net -> rows of the table: what is there in the table's order, what is missing, and what belongs to no net."""
-    soundness = own("convert.soundness")
-    from kindling.families.kind.nets import NETS
-
-    rows = {}
-    for net in soundness.nets_in(variables):
-        rows[net] = [
-            _row(name, variables[name]) if name in variables else (name, "", "", "[red]missing[/]")
-            for name in NETS[net].variables
-        ]
-    for name, array in variables.items():
-        if name not in soundness.EXPECTED:
-            remark = "of training" if soundness.is_training_state(name) else "[yellow]extra[/]"
-            rows.setdefault(ELSEWHERE, []).append(_row(name, array, remark))
-    return rows
+def _table(variables) -> Iterator[str]:
+    """A line for each variable, in columns as wide as what is in them: a name is never cut."""
+    rows = [(printable(v.name), "x".join(map(str, v.shape)) or "scalar", v.dtype, v.state) for v in variables]
+    widths = [max((len(row[k]) for row in rows), default=0) for k in range(3)]
+    yield click.style(_row(("variable", "shape", "dtype"), widths), dim=True)
+    for net, own_variables in groupby(zip(variables, rows, strict=True), key=lambda pair: pair[0].net):
+        yield click.style(net or ELSEWHERE, bold=True)
+        for _, (*cells, state) in own_variables:
+            shown = "" if state == "there" else click.style(state, COLOURS.get(state))
+            if state == "missing":
+                cells[1:] = "", ""
+            yield f"{_row(cells, widths)}  {shown}".rstrip()
 
 
-def _row(name, array, remark=""):
-    """A name is shown as it is, also where it looks like markup: it comes from somebody's file."""
-    return Text(name), "x".join(map(str, array.shape)) or "scalar", str(array.dtype), remark
+def _row(cells, widths) -> str:
+    return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True))

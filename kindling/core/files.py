@@ -1,6 +1,7 @@
 """Writing so that a crash, a kill or a full disk never leaves half a file under the name that was asked for."""
 
 import contextlib
+import errno
 import os
 import shutil
 import tempfile
@@ -9,7 +10,28 @@ from pathlib import Path
 
 from kindling.core.errors import KindlingError
 
+FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG)
 ASIDE = "aside"  # inside the staging folder: what stood in the way, until what replaces it is all in place
+
+
+def reason(error: OSError) -> str:
+    """Why writing failed, in words; a full disk, a quota and a limit on the size of files are all called so.
+
+    >>> reason(OSError(errno.ENOSPC, "No space left on device"))
+    'the disk is full (No space left on device)'
+    """
+    said = error.strerror or str(error)
+    return f"the disk is full ({said})" if error.errno in FULL else said
+
+
+def printable(path: object) -> str:
+    """A path that can be printed wherever it came from: bytes that are no text, and control characters, as \\x9f.
+
+    >>> printable("caf\\udce9.jpg")
+    'caf\\\\xe9.jpg'
+    """
+    text = str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 @contextlib.contextmanager
@@ -24,16 +46,15 @@ def staging(folder: Path) -> Iterator[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=".kindling-", dir=folder))
     except OSError as error:
-        raise KindlingError(f"{folder}: cannot be written to: {error.strerror}") from error
+        _take_back(made)
+        raise KindlingError(f"{folder}: cannot be written to: {reason(error)}") from error
     try:
         yield temporary
     except BaseException as error:
         _delete(temporary)
-        for path in made:
-            with contextlib.suppress(OSError):  # not empty: something else was put there meanwhile
-                path.rmdir()
+        _take_back(made)
         if isinstance(error, OSError):
-            raise KindlingError(f"{folder}: writing failed: {error.strerror}; nothing was changed") from error
+            raise KindlingError(f"{folder}: writing failed: {reason(error)}; nothing was changed") from error
         raise
     _delete(temporary)
 
@@ -77,6 +98,12 @@ def refuse_existing(targets: Sequence[Path], force: bool) -> None:
     existing = [str(target) for target in targets if os.path.lexists(target)]
     if existing and not force:
         raise KindlingError.of("the output exists already", existing, "give another name, or --force to overwrite")
+
+
+def _take_back(made):
+    for path in made:
+        with contextlib.suppress(OSError):  # never made, or not empty: something else was put there meanwhile
+            path.rmdir()
 
 
 def _delete(temporary: Path) -> None:

@@ -45,5 +45,5 @@ def _carry(arrays, rename, axes):
         new = rename(name)
         if new in carried:
             raise KindlingError(f"{name}: another variable is called {new} too once the naming rule is applied")
-        carried[new] = np.ascontiguousarray(array.transpose(axes)) if array.ndim == 4 else array.copy()
+        carried[new] = (array.transpose(axes) if array.ndim == 4 else array).copy(order="C")
     return carried

@@ -1,13 +1,13 @@
-"""Files of photos: every pixel at its own depth, and what rides along with it, in and out.
+"""Photos: every pixel at its own depth, upright, and what rides along with it, in and out.
 
-libvips reads and writes them (pyvips; a wheel of 8 MB): one reader and writer for JPEG, PNG, WebP and TIFF that keeps
-16 bits, ICC profiles and EXIF, turns photos upright, converts CMYK, and streams. Its pixels are Pillow's, bit for bit.
-Pillow, which scikit-image brings anyway, reads BMP, which libvips does not; it would cut a 16-bit RGB PNG to 8 bits.
-docs/enhance.md compares the readers.
+How each kind of file is opened is in opening.py, how it is put together in embedding.py. docs/enhance.md says why
+libvips reads and writes, and compares the readers.
 """
 
 import os
-from dataclasses import dataclass, field
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,98 +16,168 @@ import numpy as np
 from PIL import Image
 
 from kindling.core.errors import KindlingError
+from kindling.core.files import reason
+from kindling.photos import vips
+from kindling.photos.carried import Carried
+from kindling.photos.directories import Unreadable
+from kindling.photos.embedding import embed, is_grey, left_behind
+from kindling.photos.kinds import DEEP, KINDS, OPAQUE, SIDES, SUFFIXES, WRITING, kind_of, written_as
+from kindling.photos.opening import open_photo
 
-os.environ.setdefault("VIPS_WARNING", "0")  # read once, by libvips: its warnings would go to stderr; errors are raised
-import pyvips
+__all__ = [
+    "DEEP",
+    "KINDS",
+    "MEGAPIXELS",
+    "SUFFIXES",
+    "WRITING",
+    "Photo",
+    "check_megapixels",
+    "check_targets",
+    "count_pixels",
+    "lost_in",
+    "read_photo",
+    "refuse_transparency",
+    "without_metadata",
+    "write_photo",
+]
 
-SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
-KINDS = {".bmp": ".png", ".jpeg": ".jpg", ".tif": ".tiff"}  # what a photo's own kind is written as, if not as itself
 MEGAPIXELS = 300  # a photo of more is refused before it is decoded: a small file can claim any size
-
-WRITING: dict[str, dict[str, Any]] = {
-    ".png": {"compression": 6},
-    ".jpg": {"Q": 95, "subsample_mode": "off"},
-    ".webp": {"Q": 95},
-    ".tiff": {"compression": "deflate", "predictor": "horizontal"},
-}
-DEEP = (".png", ".tiff")  # the kinds that hold 16 bits
-OPAQUE = (".jpg",)  # the kind that holds no transparency
-CARRIED = ("icc-profile-data", "xmp-data", "iptc-data")  # and all that begins with exif-
-
-# libvips would log through Python, and a Ctrl-C that falls into a callback from C is printed and forgotten.
-pyvips._remove_log_handler()
+BAND = 1 << 20  # pixels looked at together
+UNSOUND = (
+    vips.Damaged, vips.Error, Unreadable, OSError, SyntaxError, ValueError, EOFError, RuntimeError, KeyError,
+    IndexError, TypeError, struct.error, Image.DecompressionBombError,
+)  # fmt: skip
+# np.rot90 and np.flip in one: whether the axes change places, and which way each is then gone through.
+UPRIGHT = {
+    1: (False, 1, 1), 2: (False, 1, -1), 3: (False, -1, -1), 4: (False, -1, 1),
+    5: (True, 1, 1), 6: (True, 1, -1), 7: (True, -1, -1), 8: (True, -1, 1),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Photo:
     """A photo as it lies in its file, upright.
 
-    pixels: (h, w, 3) uint8 or uint16; alpha: (h, w, 1) of the same, or None. carried: ICC profile, EXIF, XMP and
-    IPTC, as libvips names them.
+    pixels: (h, w, 3) uint8 or uint16; alpha: (h, w, 1) of the same, or None. carried: profile, EXIF, XMP, IPTC, dots
+    per inch and PNG's texts.
     """
 
     pixels: np.ndarray
     alpha: np.ndarray | None = None
-    carried: dict[str, tuple[int, Any]] = field(default_factory=dict)
+    carried: Carried = field(default_factory=lambda: Carried())
 
     @property
     def size(self) -> tuple[int, int]:
         """Height and width."""
         return self.pixels.shape[:2]
 
+    @cached_property
+    def grey(self) -> bool:
+        """True if every pixel has three equal values, whatever channels the file had: such a photo has no colours."""
+        if self.pixels.strides[-1] == 0:  # one channel, shown as three
+            return True
+        return all(
+            np.array_equal(rows[..., 0], rows[..., 1]) and np.array_equal(rows[..., 1], rows[..., 2])
+            for rows in self._bands(self.pixels)
+        )
+
+    @cached_property
+    def opaque(self) -> bool:
+        """True if nothing shines through, with alpha or without."""
+        return self.alpha is None or int(self.alpha.min()) == np.iinfo(self.alpha.dtype).max
+
     def stretched(self, rows: slice = slice(None), columns: slice = slice(None)) -> np.ndarray:
         """That part of the photo, (h, w, 3) float32, stretched by the whole photo's minimum and maximum.
 
-        The arithmetic is that of `kindling.images.load_images`, so the numbers are the same ones.
+        The arithmetic is that of `kindling.images.load_images`, so the numbers are the same ones. Pixels that are
+        wholly transparent have no part in it, whatever colours hide there: they take the mean of those that are seen.
         """
+        part = self._stretch(self.pixels[rows, columns].astype(np.float32) / self._scale)
+        if self._hides:
+            part[self.alpha[rows, columns, 0] == 0] = self._stretch(self._mean / self._scale)
+        return part
+
+    def _stretch(self, numbers):
         low, high = self._range
-        part = self.pixels[rows, columns].astype(np.float32) / self._scale
-        return (part - low) / np.maximum(high - low, np.float32(0.001))
+        return (numbers - low) / np.maximum(high - low, np.float32(0.001))
 
     @property
     def _scale(self):
         return np.float32(np.iinfo(self.pixels.dtype).max)
 
     @cached_property
+    def _hides(self):
+        """Some pixels, and not all, are wholly transparent."""
+        return self.alpha is not None and not self.alpha.all() and bool(self.alpha.any())
+
+    @cached_property
     def _range(self):
-        return tuple(np.float32(x) / self._scale for x in (self.pixels.min(), self.pixels.max()))
+        seen = [self.pixels]
+        if self._hides:
+            bands = zip(self._bands(self.pixels), self._bands(self.alpha), strict=True)
+            seen = [found for found in (rows[alpha[..., 0] > 0] for rows, alpha in bands) if found.size]
+        ends = min(part.min() for part in seen), max(part.max() for part in seen)
+        return tuple(np.float32(end) / self._scale for end in ends)
+
+    @cached_property
+    def _mean(self):
+        """(3,) float32: of the pixels that are not wholly transparent."""
+        bands = zip(self._bands(self.pixels), self._bands(self.alpha), strict=True)
+        total = sum(rows[alpha[..., 0] > 0].sum(axis=0, dtype=np.float64) for rows, alpha in bands)
+        return (total / np.count_nonzero(self.alpha)).astype(np.float32)
+
+    def _bands(self, array):
+        rows = max(1, BAND // array.shape[1])
+        return (array[top : top + rows] for top in range(0, len(array), rows))
 
 
 def read_photo(path: Path, megapixels: float = MEGAPIXELS) -> Photo:
     """The photo in a file, upright by its EXIF orientation; grey and palettes as RGB, CMYK converted to sRGB.
 
-    Depth goes by the file's type, never by its brightest value. Raises KindlingError for anything that is no photo, is
-    damaged, holds several pictures, or has more than `megapixels`.
+    Depth goes by the file's type, never by its brightest value. No thread is started, so that a process forked later
+    can read too. Raises KindlingError for anything that is no photo, is not read whole, holds several pictures, or has
+    more than `megapixels`.
     """
+    opened = None
     try:
-        image = _open(path)
-        check_megapixels(path, image.width, image.height, megapixels)
-        if isinstance(image, Image.Image):
-            pixels, carried = np.array(image.convert("RGB")), {}
-        else:
-            image = _plain(image.autorot(), path)
-            pixels, carried = image.numpy().reshape(image.height, image.width, image.bands), _carried(image)
-    except KindlingError:
-        raise
-    except pyvips.Error as error:
-        raise KindlingError(f"{path}: damaged or not readable as a photo: {_said(error)}") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise KindlingError(f"{path}: damaged or not readable as a photo: {error}") from error
+        opened = open_photo(path)
+        check_megapixels(path, opened.width, opened.height, megapixels)
+        pixels = _upright(opened.decode(), opened.orientation)
+    except KindlingError as error:
+        raise error if str(path) in str(error) else KindlingError(f"{path}: {error}") from error
+    except UNSOUND as error:
+        reason = " ".join(str(error).split()) or "its structure is broken"
+        raise KindlingError(f"{path}: damaged or not readable as a photo: {reason}") from error
+    finally:
+        if opened is not None:
+            opened.close()
     alpha = pixels[..., -1:] if pixels.shape[2] in (2, 4) else None
     colours = pixels[..., :3] if pixels.shape[2] > 2 else pixels[..., :1]
+    carried = opened.carried
+    if carried.get("icc", b"GRAY" * 5)[16:20] not in (b"GRAY", b"RGB "):
+        del carried["icc"]  # of ink; the pixels are sRGB by now
     return Photo(np.broadcast_to(colours, (*pixels.shape[:2], 3)), alpha, carried)
+
+
+def _upright(pixels, orientation):
+    swapped, down, across = UPRIGHT[orientation]
+    return np.ascontiguousarray((pixels.swapaxes(0, 1) if swapped else pixels)[::down, ::across])
 
 
 def count_pixels(path: Path) -> int:
     """Pixels by the file's header, 0 where that cannot be read: for a progress bar, before anything is decoded."""
     try:
-        image = _open(path)
-    except (KindlingError, pyvips.Error, OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        with open(path, "rb") as file:
+            if not os.path.isfile(path) or kind_of(file.read(64), path.suffix) == "raw":
+                return 0  # rawpy takes a moment to say; the bar moves on by photos
+        opened = open_photo(path)
+        opened.close()
+    except (KindlingError, *UNSOUND):
         return 0  # read_photo will say why
-    return image.width * image.height
+    return opened.width * opened.height
 
 
-def check_megapixels(path, width: int, height: int, megapixels: float) -> None:
+def check_megapixels(path: Path, width: int, height: int, megapixels: float) -> None:
     """Refuse a photo of more than that many million pixels, before it fills the memory."""
     size = width * height / 1e6
     if size > megapixels:
@@ -118,94 +188,94 @@ def check_megapixels(path, width: int, height: int, megapixels: float) -> None:
         )
 
 
+def check_targets(path: Path, photo: Photo, targets: Mapping[Path, int]) -> None:
+    """Refuse, before any work, pictures that their kind of file cannot hold: transparency, or too long a side.
+
+    targets: file -> how many pictures of the photo's size stand side by side in it.
+    """
+    height, width = photo.size
+    for target, beside in targets.items():
+        refuse_transparency(path, photo, target)
+        kind = written_as(target.suffix)
+        longest = max(height, width * beside)
+        if longest > SIDES.get(kind, longest):
+            raise KindlingError(
+                f"{path}: {target.name} would be {width * beside}x{height}, and {kind[1:]} holds at most "
+                f"{SIDES[kind]:,} pixels a side; write png or tiff"
+            )
+
+
 def refuse_transparency(path: Path, photo: Photo, target: Path) -> None:
     """Say so where `target` is of a kind that would lose the alpha of the photo in `path`."""
-    if photo.alpha is not None and target.suffix.lower() in OPAQUE:
+    if written_as(target.suffix) in OPAQUE and not photo.opaque:
         raise KindlingError(f"{path}: has transparency, which JPEG does not hold; write png, webp or tiff")
+
+
+def lost_in(photo: Photo, target: Path) -> list[str]:
+    """What rides along with the photo and has no room in a file of `target`'s kind, in words."""
+    return left_behind(photo.carried, written_as(target.suffix))
+
+
+def without_metadata(photo: Photo) -> Photo:
+    """The photo without all that rides along, its colours converted to sRGB, as which numbers without a profile are
+    read. Colours that PNG's own chunks describe are converted where they are Display P3 (cICP 12, 13)."""
+    profile = photo.carried.get("icc", b"")
+    points = dict(photo.carried.get("chunks", ())).get(b"cICP", b"")
+    if points[:2] == b"\x0c\x0d":
+        profile = b"p3"
+    pixels = photo.pixels
+    if profile:
+        given = pixels[..., :1] if is_grey(profile) else pixels
+        if is_grey(profile) and not photo.grey:
+            return replace(photo, carried=Carried())
+        try:
+            converted = vips.to_srgb(given, profile)
+        except (vips.Damaged, vips.Error) as error:
+            raise KindlingError(f"its colour profile cannot be used: {error}") from error
+        # A profile of sRGB itself would only round.
+        step = np.iinfo(pixels.dtype).max // 255
+        if any(np.abs(a.astype(np.int32) - b).max() > step for a, b in zip(converted, pixels, strict=True)):
+            pixels = converted
+    return Photo(pixels, photo.alpha)
 
 
 def write_photo(path: Path, *images: np.ndarray, like: Photo | None = None) -> None:
     """Write one image, or several of one height side by side, in the kind that `path`'s suffix says.
 
     images: (h, w, 3) or (h, w, 1), uint8 or uint16; of 16 bits, JPEG and WebP keep the upper 8. like: the photo whose
-    alpha and metadata are carried over. Raises KindlingError where `path`'s kind cannot hold the picture.
+    alpha and metadata are carried over. Raises KindlingError where `path`'s kind cannot hold the picture, or the disk
+    is full.
     """
-    suffix = path.suffix.lower()
+    kind = written_as(path.suffix)
+    if not kind:
+        raise KindlingError(f"{path.name}: pictures are written as {', '.join(WRITING)}")
+    carried = like.carried if like is not None else Carried()
+    grey = all(image.shape[2] == 1 for image in images) and not _of_colours(carried)
     picture = None
     for image in images:
-        image = _vips(image, suffix)
-        picture = image if picture is None else picture.join(image, "horizontal")
-    if like is not None and like.alpha is not None:
-        alpha = _vips(like.alpha, suffix)
+        if not grey and image.shape[2] == 1:
+            image = np.broadcast_to(image, (*image.shape[:2], 3))
+        part = vips.from_array(_fitting(image, kind))
+        picture = part if picture is None else picture.join(part, "horizontal")
+    if like is not None and like.alpha is not None and kind not in OPAQUE:
+        alpha = vips.from_array(_fitting(like.alpha, kind))
         alphas = [alpha] * (picture.width // alpha.width)
-        picture = picture.bandjoin(pyvips.Image.arrayjoin(alphas) if len(alphas) > 1 else alpha)
-    if like is not None:
-        picture = picture.copy()
-        for name, (kind, value) in like.carried.items():
-            picture.set_type(kind, name, value)
-        picture.set_type(pyvips.GValue.gint_type, "orientation", 1)
+        picture = picture.bandjoin(vips.Image.arrayjoin(alphas) if len(alphas) > 1 else alpha)
     try:
-        picture.write_to_file(str(path), **WRITING[suffix])
-    except pyvips.Error as error:
-        raise KindlingError(f"{path.name}: writing failed: {_said(error)}; nothing was changed") from error
-
-
-def _open(path):
-    """The photo, not yet decoded: a Pillow image for BMP, a libvips image for all else."""
+        encoded = vips.threaded(lambda: picture.write_to_buffer(kind, keep="none", **WRITING[kind]))
+    except vips.Damaged as error:
+        raise KindlingError(f"{path.name}: writing failed: {error}; nothing was changed") from error
+    whole = embed(encoded, kind, carried, picture.width, picture.height, picture.bands)
     try:
-        with open(path, "rb") as file:
-            start = file.read(4096)
-    except FileNotFoundError as error:
-        raise KindlingError(f"{path}: no such file") from error
+        path.write_bytes(whole)
     except OSError as error:
-        raise KindlingError(f"{path}: cannot be read: {error.strerror}") from error
-    if start.startswith(b"BM"):
-        return Image.open(path)
-    try:
-        image = pyvips.Image.new_from_file(str(path), access="sequential", fail_on="truncated", revalidate=True)
-    except pyvips.Error as error:
-        if "not a known file format" not in str(error):
-            raise
-        raise KindlingError(f"{path}: not a photo that can be read; known are {', '.join(SUFFIXES)}") from error
-    pages = image.get("n-pages") if "n-pages" in image.get_fields() else 1
-    if pages > 1:
-        raise KindlingError(f"{path}: holds {pages} pictures; save the one you want as a file of its own")
-    if start.startswith(b"\x89PNG") and b"acTL" in start.split(b"IDAT")[0]:
-        raise KindlingError(f"{path}: is animated; save the picture you want as a file of its own")
-    return image
+        raise KindlingError(f"{path.name}: writing failed: {reason(error)}; nothing was changed") from error
 
 
-def _plain(image, path):
-    """8 or 16 bits of grey or RGB, with or without alpha; anything else is converted or refused."""
-    if image.interpretation == "cmyk":
-        image = image.icc_transform("srgb", embedded=True, input_profile="cmyk").copy()
-        image.remove("icc-profile-data")
-    if image.format not in ("uchar", "ushort"):
-        raise KindlingError(f"{path}: its numbers are {image.format}, and photos of 8 or 16 bits are read")
-    if image.interpretation not in ("srgb", "rgb", "rgb16", "b-w", "grey16") or image.bands > 4:
-        raise KindlingError(f"{path}: colours of kind {image.interpretation} are not read; save it as RGB")
-    if image.bands < 3 and image.get_typeof("icc-profile-data"):
-        image = image.copy()
-        image.remove("icc-profile-data")  # a profile of grey, and what is written is RGB
-    return image
+def _of_colours(carried: Mapping[str, Any]):
+    """A profile of colours fits no grey picture, which then takes three equal channels."""
+    return bool(carried.get("icc")) and not is_grey(carried["icc"])
 
 
-def _carried(image):
-    names = [name for name in image.get_fields() if name in CARRIED or name.startswith("exif-")]
-    return {name: (image.get_typeof(name), image.get(name)) for name in names if "Orientation" not in name}
-
-
-def _vips(array, suffix):
-    deep = array.dtype == np.uint16
-    if deep and suffix not in DEEP:
-        array, deep = (array >> 8).astype(np.uint8), False
-    height, width, bands = array.shape
-    array = np.ascontiguousarray(array)
-    image = pyvips.Image.new_from_memory(array.data, width, height, bands, "ushort" if deep else "uchar")
-    kind = ("grey16" if deep else "b-w") if bands < 3 else ("rgb16" if deep else "srgb")
-    return image.copy(interpretation=kind)
-
-
-def _said(error):
-    """The last line of what libvips says, without the name of its part."""
-    return (error.detail or str(error)).strip().splitlines()[-1].split(": ", 1)[-1]
+def _fitting(array, kind):
+    return (array >> 8).astype(np.uint8) if array.dtype == np.uint16 and kind not in DEEP else array

@@ -55,7 +55,7 @@ class Mix:
 
 @dataclass(frozen=True)
 class JointPlan:
-    """One joint training, settled to the last step; what kindling/training.py asks of a plan.
+    """One joint training, settled to the last step; what kindling/training/loop.py asks of a plan.
 
     The rate rises evenly over the first `warm` steps and falls evenly to 0 over the last `cool`; with both together as
     long as the training it is one cycle. How long to train, at what rate, the cooling, and the share of guessed ratios

@@ -61,7 +61,7 @@ def test_without_a_command_it_helps():
 def test_a_fault_of_ours_is_not_a_failed_check():
     program = (
         "import sys; from kindling import cli; import kindling.commands.inspect as i; "
-        "i.inspect.callback = lambda path: 1 / 0; sys.exit(cli.main(['inspect', 'x']))"
+        "i.inspect.callback = lambda **options: 1 / 0; sys.exit(cli.main(['inspect', 'x']))"
     )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert ended.returncode == 70
@@ -154,6 +154,7 @@ def test_a_framework_that_is_not_installed(adjust_npz, tmp_path):
         )
 
 
+@pytest.mark.slow
 @TORCH
 def test_without_tensorflow(seeded_npz, tmp_path):
     """Its checkpoints are read and written all the same, and PyTorch enhances from them."""
@@ -218,6 +219,7 @@ def test_inspect_one_with_everything_wrong(tmp_path):
     assert sum(line.startswith("problem: ") for line in lines) == 2
 
 
+@pytest.mark.slow
 @TF
 @TORCH
 def test_parity_passes_and_writes_its_numbers(seeded_npz, tmp_path):
@@ -233,6 +235,7 @@ def test_parity_passes_and_writes_its_numbers(seeded_npz, tmp_path):
     assert "de_conv7_1/BiasAdd" in (tmp_path / "p.html").read_text()
 
 
+@pytest.mark.slow
 @TF
 @TORCH
 def test_parity_names_the_layer_of_a_foreign_file(adjust_npz, tmp_path):
@@ -248,6 +251,7 @@ def test_parity_names_the_layer_of_a_foreign_file(adjust_npz, tmp_path):
     assert "torch differs from TF" in ended.stdout
 
 
+@pytest.mark.slow
 @TF
 @TORCH
 def test_parity_by_an_absolute_tolerance(adjust_npz):
@@ -256,6 +260,7 @@ def test_parity_by_an_absolute_tolerance(adjust_npz):
     assert (strict.returncode, loose.returncode) == (1, 0)
 
 
+@pytest.mark.slow
 @TF
 @TORCH
 def test_parity_with_a_net_missing_on_one_side(seeded_npz, adjust_npz):
@@ -282,6 +287,7 @@ def test_enhance_a_folder_with_a_broken_photo(seeded_npz, tmp_path):
     assert "the output exists already" in again.stderr
 
 
+@pytest.mark.slow
 @TORCH
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
 def test_ctrl_c(seeded_npz, tmp_path):
@@ -290,7 +296,12 @@ def test_ctrl_c(seeded_npz, tmp_path):
     large = photo(tmp_path / "in" / "00.png", size=(600, 400))
     for k in range(1, 40):
         os.link(large, tmp_path / "in" / f"{k:02}.png")
-    command = [sys.executable, "-m", "kindling.cli", "enhance", "in", "-o", "out", "--weights", str(seeded_npz)]
+    # A job in the background is started with SIGINT ignored, and hands that on to its children: this test, and ours.
+    program = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from kindling.cli import main; sys.exit(main(sys.argv[1:]))"
+    )
+    command = [sys.executable, "-c", program, "enhance", "in", "-o", "out", "--weights", str(seeded_npz)]
     environment = {**os.environ, "PYTHONPATH": os.getcwd()}
     running = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, env=environment)
     while not (tmp_path / "out" / "00_kindle.png").exists():

@@ -12,7 +12,7 @@ from PIL import Image
 
 from kindling.cli import main
 from kindling.photos.photo import read_photo, write_photo
-from tests.photos.test_photos import ICC, exif
+from tests.support.photos import ICC, exif
 
 pytestmark = pytest.mark.torch
 NOISE = np.random.default_rng(0).integers(0, 60, (18, 24, 3), np.uint8)
@@ -167,6 +167,7 @@ def start(tmp_path, seeded_npz, before="", **options):
     return subprocess.Popen([sys.executable, "-c", program, *arguments], cwd=tmp_path, env=environment, **options)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGKILL")
 def test_killed_at_any_moment(enhance, tmp_path, seeded_npz):
     """Nothing but whole pictures under their names, and a rerun makes the rest."""
@@ -186,6 +187,7 @@ def test_killed_at_any_moment(enhance, tmp_path, seeded_npz):
     assert len(list(tmp_path.glob("out/*_kindle.png"))) == 8
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="limits the size of files")
 def test_a_disk_that_is_full(enhance, tmp_path, seeded_npz):
     """With a limit on the size of files in place of a full disk: a sentence, and no picture that is not whole."""

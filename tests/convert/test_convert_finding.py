@@ -1,10 +1,12 @@
 """Where a checkpoint is found: folders, prefixes, state files from elsewhere, and what is left behind."""
 
+import hashlib
+
 import numpy as np
 import pytest
 
 import convert
-from convert.forms import bundles
+from convert.containers import tensor_bundle
 from convert.soundness import differences
 from kindling import KindlingError
 
@@ -30,7 +32,7 @@ def test_a_state_file_from_another_machine(small, tmp_path):
 def test_training_state_is_named_and_left_behind(small, tmp_path):
     extra = {f"{n}/{slot}": a for n, a in small.items() for slot in ("Adam", "Adam_1")}
     extra |= {"beta1_power": np.float32(0.9), "beta2_power": np.float32(0.999), "global_step": np.int64(799)}
-    bundles.write(tmp_path / "model.ckpt-799", {**small, **extra})
+    tensor_bundle.write(tmp_path / "model.ckpt-799", {**small, **extra})
     done = convert.convert_file(tmp_path / "model.ckpt-799", tmp_path / "out.npz")
     assert sorted(done.left_behind) == sorted(extra)
     assert differences(small, convert.read(tmp_path / "out.npz")) == []
@@ -47,11 +49,9 @@ def test_sha256_of_a_bundle_with_an_odd_name(small, tmp_path):
     """The name is no pattern, and its neighbours are not part of it."""
     convert.write(tmp_path / "model[1].ckpt", small)
     (tmp_path / "model[1].ckpt.old.index").write_text("not mine")
-    prefix = tmp_path / "model[1].ckpt"
-    assert [p.name for p in bundles.files(prefix)] == [
-        "model[1].ckpt.data-00000-of-00001",
-        "model[1].ckpt.index",
-    ]
+    own = [tmp_path / f"model[1].ckpt.{part}" for part in ("data-00000-of-00001", "index")]
+    done = convert.convert_file(tmp_path / "model[1].ckpt", tmp_path / "out.npz")
+    assert done.sha256 == hashlib.sha256(b"".join(file.read_bytes() for file in own)).hexdigest()
 
 
 @pytest.mark.parametrize("named", ["run/model.ckpt-5", r"D:\\KinD\\model.ckpt-5"])

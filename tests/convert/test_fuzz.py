@@ -4,6 +4,7 @@ import pytest
 
 from tests.support import fuzz
 
+pytestmark = pytest.mark.slow
 NEEDS_TORCH = {form for form in fuzz.FORMS if form.startswith("pth")}
 
 

@@ -7,6 +7,7 @@ from convert.containers import tensor_bundle
 from convert.containers.sstable import Damaged, made_table, read_table
 from convert.soundness import differences
 from kindling import KindlingError
+from tests.support.bundles import by_tensorflow, files, saved_by_tensorflow
 from tests.support.weights import seeded
 
 DTYPES = ["float16", "float32", "float64", "bool", *(f"{u}int{bits}" for u in ("", "u") for bits in (8, 16, 32, 64))]
@@ -22,25 +23,6 @@ def random_tensors(seed, count):
         shape = tuple(rng.integers(0, 5, rng.integers(0, 4)))
         tensors[name] = np.asarray(100 * rng.standard_normal(shape)).astype(DTYPES[rng.integers(len(DTYPES))])
     return tensors
-
-
-def by_tensorflow(prefix):
-    import tensorflow as tf
-
-    reader = tf.train.load_checkpoint(str(prefix))
-    return {name: np.asarray(reader.get_tensor(name)) for name in reader.get_variable_to_shape_map()}
-
-
-def saved_by_tensorflow(prefix, tensors):
-    import tensorflow as tf
-
-    names = sorted(tensors)
-    values = [tf.constant(tensors[name]) for name in names]
-    tf.raw_ops.SaveV2(prefix=str(prefix), tensor_names=names, shape_and_slices=[""] * len(names), tensors=values)
-
-
-def files(prefix):
-    return [tensor_bundle.part(prefix, name).read_bytes() for name in ("index", "data-00000-of-00001")]
 
 
 @pytest.mark.tf

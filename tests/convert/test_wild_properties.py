@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 from convert.containers import tensor_bundle
 from convert.forms import registry
 from convert.soundness import differences
-from tests.convert.test_tensor_bundle import by_tensorflow, files, saved_by_tensorflow
+from tests.support.bundles import by_tensorflow, files, saved_by_tensorflow
 from tests.support.checkpoints import form
 
 DTYPES = ["float16", "float32", "float64", "int32", "int64", "bool", "uint8", "int16"]

@@ -119,6 +119,7 @@ def test_enhance_on_tensors_is_the_photo_pipeline(framework, seeded_npz):
 # --- the authors' pictures ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.reference
 @pytest.mark.parametrize("framework", BACKENDS)
 def test_the_authors_pictures(framework, reference, reference_weights, tmp_path):

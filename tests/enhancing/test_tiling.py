@@ -18,9 +18,9 @@ CUTS = [
     (1, 1, 1),
     (33, 17, 16),
     (64, 48, 32),
-    (211, 37, 100),
-    (5, 307, 96),
-    (115, 131, 112),
+    pytest.param((211, 37, 100), marks=pytest.mark.slow),
+    pytest.param((5, 307, 96), marks=pytest.mark.slow),
+    pytest.param((115, 131, 112), marks=pytest.mark.slow),
 ]
 
 
@@ -143,6 +143,7 @@ def test_both_frameworks_refuse_a_core_outside(request, framework):
         backend.run("restore", r, i, core=(slice(3, 9), slice(0, 5)))
 
 
+@pytest.mark.slow
 @pytest.mark.torch
 def test_every_part_of_a_piece_is_the_whole_photos(request):
     backend = loaded(request, "torch", "64")

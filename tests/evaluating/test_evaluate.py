@@ -199,6 +199,7 @@ def test_what_stops_an_evaluation(folders, seeded_npz, capsys):
     assert {path: path.read_bytes() for path in (folders / "out").iterdir()} == before
 
 
+@pytest.mark.slow
 @pytest.mark.reference
 @pytest.mark.parametrize("framework", [pytest.param(n, marks=getattr(pytest.mark, n)) for n in ("tf", "torch")])
 def test_the_authors_pictures(framework, reference, reference_weights, tmp_path):

@@ -19,6 +19,7 @@ def test_frameworks_agree_in_value_and_gradient(case):
     assert {name: errors for name, errors in found.items() if max(errors) > BAR} == {}
 
 
+@pytest.mark.slow
 @pytest.mark.torch
 @pytest.mark.parametrize("case", [case for case in CASES if case.smooth], ids=lambda case: case.id)
 def test_gradients_are_the_derivatives(case):
@@ -81,6 +82,7 @@ def test_conventions_in_corners(name, prediction, target, value):
             assert gradients[0].max() == pytest.approx(-1e7 / pair[0].size, rel=1e-6)  # it still learns
 
 
+@pytest.mark.slow
 @pytest.mark.tf
 @pytest.mark.torch
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)

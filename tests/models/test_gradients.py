@@ -36,7 +36,7 @@ def gradients(package, variables, step, inputs, seed=3):
     import kind_torch
 
     kind = kind_torch.KinD(convert.nets_in(variables), "float64")
-    kind.assign(convert.to_torch(variables))
+    kind.assign(variables)
     given = [torch.tensor(np.moveaxis(x, 3, 1), requires_grad=True) for x in inputs]
     outputs = getattr(kind, step)(*given)
     outputs = [o.movedim(1, 3) for o in (outputs if isinstance(outputs, tuple) else [outputs])]

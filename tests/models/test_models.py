@@ -6,15 +6,8 @@ import pytest
 import convert
 from kindling.families.kind.nets import NETS
 from kindling.parity.distance import distance, magnitude, mean_distance
+from tests.support.inputs import ODD_SIZES, random_inputs, reference_goldens, reference_inputs
 from tests.support.weights import ALL_GOLDENS, GOLDEN_IDS, STEPS, seeded
-
-ODD_SIZES = [(1, 1, 1), (1, 2, 3), (1, 5, 7), (3, 16, 16), (1, 17, 33), (1, 37, 51), (2, 31, 48), (1, 95, 130)]
-
-
-def random_inputs(net, size, dtype=np.float32):
-    rng = np.random.default_rng([7, *size])
-    return [rng.random((*size, channels), np.float32).astype(dtype) for channels in NETS[net].inputs.values()]
-
 
 # --- kind_tf -----------------------------------------------------------------------------------------------------
 
@@ -128,7 +121,7 @@ def test_torch_gives_every_layer_of_the_authors_graph(reference):
     kind = kind_torch.load(reference / "checkpoint" / "decom_net_train")
     with np.load(reference / "goldens" / "decom_layers.npz") as golden:
         ours = dict(arrays.layers(kind, "DecomNet", golden["x"]))
-        biases = {name: a for name, a in convert.to_slim(kind.state()).items() if name.endswith("/biases")}
+        biases = {name: a for name, a in kind.state().items() if name.endswith("/biases")}
         order = [str(name) for name in golden["order"]]
         assert [name for name in order if not name.endswith("/Conv2D")] == list(ours)
         for name in order:
@@ -162,48 +155,13 @@ def test_any_weights_are_as_exact_in_torch_as_in_tf(seed):
     variables = seeded("DecomNet", "Illumination_adjust_net", seed=seed)
     variables = {name: 1.5 * array for name, array in variables.items()}  # larger values, larger rounding
     results = {}
-    for package, state in ((kind_tf, variables), (kind_torch, convert.to_torch(variables))):
+    for package in (kind_tf, kind_torch):
         for dtype in ("float32", "float64"):
             kind = package.KinD(["DecomNet", "Illumination_adjust_net"], dtype)
-            kind.assign(state)
+            kind.assign(variables)
             (x,) = random_inputs("DecomNet", (1, 37, 51))
             results[package.__name__, dtype] = package.arrays.run(kind, "decompose", x)
     for exact, tf_, torch_ in zip(
         *(results[k] for k in [("kind_tf", "float64"), ("kind_tf", "float32"), ("kind_torch", "float32")]), strict=True
     ):
         assert distance(torch_, exact) <= max(distance(tf_, exact), 1e-5)
-
-
-# --- helpers on the authors' files -------------------------------------------------------------------------------
-
-
-def reference_goldens(reference):
-    """(name, step, inputs, outputs) of every forward golden made by the authors' graphs."""
-    from kindling.images import load_images
-
-    folder = reference / "goldens"
-    photos = {p.stem: load_images(p)[np.newaxis] for p in sorted((reference / "images").iterdir())}
-    for file in sorted(folder.glob("decom_*.npz")):
-        if file.stem == "decom_layers":
-            continue
-        with np.load(file) as held:
-            x = held["x"] if "x" in held else photos[file.stem.removeprefix("decom_image_")]
-            yield file.stem, "decompose", [x], [held["R"], held["L"]]
-    for file in sorted(folder.glob("adjust_*.npz")):
-        with np.load(file) as held:
-            if "i" in held:
-                yield file.stem, "adjust", [held["i"], held["ratio"]], [held["out"]]
-            else:
-                photo, ratio = file.stem.removeprefix("adjust_image_").split("_")
-                with np.load(folder / f"decom_image_{photo}.npz") as decomposed:
-                    i = decomposed["L"]
-                yield file.stem, "adjust", [i, np.full_like(i, float(ratio))], [held["out"]]
-    for file in sorted(folder.glob("restoration_*.npz")):
-        with np.load(file) as held:
-            yield file.stem, "restore", [held["r"], held["i"]], [held["out"]]
-
-
-def reference_inputs(reference, net):
-    for _, step, inputs, _ in reference_goldens(reference):
-        if step == STEPS[net]:
-            yield inputs

@@ -22,6 +22,7 @@ def sides(tf_kind, tf_kind64, torch_kind, torch_kind64):
 CASES = random_cases(["x".join(map(str, SIZE))])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pitfall", PITFALLS, ids=lambda p: p.name)
 def test_parity_names_what_was_broken(sides, pitfall):
     reference, port = sides
@@ -38,6 +39,7 @@ def test_the_unbroken_mirror_passes(sides):
     assert report.first_differences == []
 
 
+@pytest.mark.slow
 def test_broken_mirrors_are_whole_again(sides):
     """The table of costs in docs/parity.md relies on it."""
     for pitfall in PITFALLS:

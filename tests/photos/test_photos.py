@@ -9,17 +9,10 @@ from PIL import Image, ImageCms
 from kindling import KindlingError
 from kindling.images import load_images, save_images
 from kindling.photos.photo import Photo, count_pixels, read_photo, write_photo
+from tests.support.photos import ICC, exif
 
 RAMP = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3) * 3
 DEEP = (np.arange(4 * 6 * 3, dtype=np.uint16).reshape(4, 6, 3) * 3) + 1  # dark: its 8-bit cut is all zeros
-ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-
-
-def exif(orientation=1):
-    tags = Image.Exif()
-    tags[0x0112], tags[0x010F] = orientation, "Maker"
-    tags.get_ifd(0x8769)[0x9003] = "2019:10:21 12:00:00"
-    return tags
 
 
 # --- in ----------------------------------------------------------------------------------------------------------

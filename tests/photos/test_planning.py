@@ -9,7 +9,9 @@ from kindling.photos.jobs import Found, Naming, find_photos, plan
 
 NAMES = {
     "plain": (Naming(), "night.jpg", ["night_kindle.png"]),
-    "up to the first dot": (Naming(), "night.2019.raw.jpg", ["night_kindle.png"]),
+    "all but the suffix": (Naming(), "night.2019.raw.jpg", ["night.2019.raw_kindle.png"]),
+    "up to the first dot, as evaluate.py": (Naming(first_dot=True), "night.2019.raw.jpg", ["night_kindle.png"]),
+    "a date and no suffix": (Naming(), "Screenshot 2024.01.05", ["Screenshot 2024.01.05_kindle.png"]),
     "letters of any script": (Naming(), "夜景 café.JPG", ["夜景 café_kindle.png"]),
     "nothing before the dot": (Naming(), ".night.jpg", [".night_kindle.png"]),
     "suffix and kind": (Naming("-bright", "webp"), "night.jpg", ["night-bright.webp"]),
@@ -32,7 +34,7 @@ def test_names(naming, photo, files):
 
 CLASHES = {
     "two kinds of one name": (["a.jpg", "a.png"], {}, r"in/a\.jpg and in/a\.png would both write out/a_kindle\.png"),
-    "dots": (["a.1.jpg", "a.2.jpg"], {}, "would both write out/a_kindle.png"),
+    "dots, as evaluate.py": (["a.1.jpg", "a.2.jpg"], {"first_dot": True}, "would both write out/a_kindle.png"),
     "a part of one, another whole": (["a.jpg", "a_R.jpg"], {"parts": True, "suffix": ""}, "would both write"),
 }
 

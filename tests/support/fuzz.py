@@ -24,8 +24,8 @@ from random import Random
 import numpy as np
 
 import convert
-from tests.convert.attacks.victim import outcome_of, peak
 from tests.support import mutants
+from tests.support.victim import outcome_of, peak
 from tests.support.weights import seeded
 
 ROOT = Path(__file__).parents[2]

@@ -44,7 +44,7 @@ def _floor_pools(kind, patch):
     def forward(self, x1, x2):
         return torch.cat([pad_to(F.conv_transpose2d(x1, self.weight, stride=2), x2), x2], 1)
 
-    patch(model, "_max_pool2d", lambda x: F.max_pool2d(x, 2) if min(x.shape[-2:]) > 1 else x)
+    patch(model, "max_pool2d", lambda x: F.max_pool2d(x, 2) if min(x.shape[-2:]) > 1 else x)
     patch(model.upsample_and_concat, "forward", forward)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+import convert
 from kindling.families.kind.nets import NETS
 
 SEED = 2019
@@ -27,6 +28,16 @@ def seeded(*nets: str, seed: int = SEED) -> dict[str, np.ndarray]:
         drawn = {name: _draw(rng, name, shapes[name]) for name in sorted(shapes, key=lambda name: name + ":0")}
         variables.update({name: drawn[name] for name in shapes})
     return variables
+
+
+def authors_weights(reference: Path, target: Path) -> Path:
+    """What the goldens and pictures in `reference` were made with, written to `target`: the two nets that the authors
+    released, and the restoration seeded."""
+    own = seeded("Restoration_net")
+    for net in ("DecomNet", "Illumination_adjust_net"):
+        own |= convert.read(reference / "checkpoint" / NETS[net].folder)
+    convert.write(target, own)
+    return target
 
 
 def _draw(rng, name, shape):

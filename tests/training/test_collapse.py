@@ -117,6 +117,7 @@ def curve(file):
         return list(csv.DictReader(text))
 
 
+@pytest.mark.slow
 @pytest.mark.torch
 def test_the_experiment_goes_on_where_it_was_and_draws(experiment, tmp_path, capsys):
     whole, halves = tmp_path / "whole", tmp_path / "halves"

@@ -159,13 +159,12 @@ def test_noise_leaves_cuts_and_turns_as_they_were(folder):
 @pytest.mark.torch
 def test_a_window_decomposes_a_patch_as_the_whole_photo_does():
     """MARGIN and GRID are wide enough for DecomNet: what restoration sees of a patch is what the whole photo gives."""
-    import convert
     from kind_torch import KinD
     from kind_torch.arrays import run
     from tests.support.weights import seeded
 
     kind = KinD(["DecomNet"])
-    kind.assign(convert.to_torch(seeded("DecomNet")))
+    kind.assign(seeded("DecomNet"))
     pixels = np.random.default_rng(5).integers(0, 256, (97, 130, 3), dtype=np.uint8)
     pixels[0, 0], pixels[0, 1] = 0, 255
     low = Photo(pixels)

@@ -118,6 +118,7 @@ def test_the_share_that_the_average_keeps_grows():
     assert [round(joint.kept_share(0.999, done), 3) for done in (1, 10, 100, 10**6)] == [0.182, 0.55, 0.918, 0.999]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_training_that_was_stopped_ends_with_the_weights_of_one_that_was_not(backend, pairs, weights, tmp_path):
     more = ["--backend", backend, "--dark", "0.3", "--val", pairs, "--validate", "2", "--decay", "0.01"]

@@ -10,48 +10,14 @@ import time
 
 import numpy as np
 import pytest
-from PIL import Image
 
 import convert
-from kindling import KindlingError, cli
+from kindling import KindlingError
 from kindling.training import batches, collapse, log, loop
 from kindling.training.plan import RECIPES, Plan
-from tests.support.training_goldens import BACKENDS, TASKS
+from tests.support.training import FOLDERS, arguments, run
+from tests.support.training_goldens import BACKENDS, EACH_TASK, TASKS
 from tests.support.weights import seeded
-
-FOLDERS = {task: RECIPES[task].folder for task in TASKS}
-
-
-@pytest.fixture(scope="module")
-def pairs(tmp_path_factory):
-    """Four pairs of 40x44: blocks of colour, bright, and the same at a fifth of the light."""
-    folder = tmp_path_factory.mktemp("pairs")
-    for number in range(4):
-        random = np.random.default_rng(number)
-        bright = np.kron(random.integers(40, 256, (5, 4, 3)), np.ones((8, 11, 1))).astype(np.uint8)
-        for side, image in (("low", bright // 5), ("high", bright)):
-            (folder / side).mkdir(exist_ok=True)
-            Image.fromarray(image).save(folder / side / f"{number}.png")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def decom(tmp_path_factory):
-    """A DecomNet to look through."""
-    path = tmp_path_factory.mktemp("decom") / "decom.npz"
-    convert.write(path, seeded("DecomNet"))
-    return path
-
-
-def arguments(task, pairs, out, decom, *more):
-    size = ["--batch", "2", "--patch", "24", "--epochs", "3", "--every", "2"]
-    frozen = [] if decom is None or task == "decomposition" else ["--decom", str(decom)]
-    return ["train", task, "--data", str(pairs), "--out", str(out), *size, *frozen, *more]
-
-
-def run(*args):
-    """The exit code of `kindling` with these arguments, in this process."""
-    return cli.main([str(a) for a in args])
 
 
 def plan(**settings):
@@ -61,7 +27,7 @@ def plan(**settings):
     )
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", EACH_TASK)
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_training_that_was_stopped_ends_with_the_weights_of_one_that_was_not(backend, task, pairs, decom, tmp_path):
     more = ["--backend", backend] + (["--shot", "0.004", "--read", "0.03"] if task == "restoration" else [])
@@ -76,6 +42,7 @@ def test_a_training_that_was_stopped_ends_with_the_weights_of_one_that_was_not(b
     assert logs[0] == logs[1]
 
 
+@pytest.mark.slow
 @pytest.mark.torch
 def test_a_killed_training_goes_on_to_the_same_weights(pairs, decom, tmp_path):
     """SIGKILL, at whatever point it hits, with a checkpoint after every step."""
@@ -118,7 +85,7 @@ def test_ctrl_c_ends_the_step_and_saves(pairs, decom, tmp_path, monkeypatch):
 
 @pytest.mark.torch
 @pytest.mark.tf
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", EACH_TASK)
 def test_both_frameworks_train_alike(task, pairs, decom, tmp_path):
     """The same batches and the same first weights: after six steps they differ by rounding."""
     for backend in ("tf", "torch"):
@@ -139,6 +106,7 @@ def test_a_training_begun_on_one_framework_goes_on_with_the_other(pairs, decom, 
         np.testing.assert_allclose(a[name], b[name], atol=2e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.torch
 def test_the_three_trainings_make_one_model(pairs, tmp_path):
     for task in TASKS:

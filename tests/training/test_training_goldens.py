@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from tests.support.training_goldens import BACKENDS, TASKS, feed, original_golden, relative, run, seeded_golden
+from tests.support.training_goldens import (
+    BACKENDS,
+    EACH_TASK,
+    feed,
+    original_golden,
+    relative,
+    run,
+    seeded_golden,
+)
 
 LOSS_BAR = {"tf": 1e-6, "torch": 1e-5}
 GRADIENT_BAR = {"tf": 1e-5, "torch": 2e-3}
@@ -19,7 +27,7 @@ GOLDENS = [
 
 
 @pytest.mark.parametrize("golden_of", GOLDENS)
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", EACH_TASK)
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_five_steps_follow_the_authors_graph(backend, task, golden_of):
     weights, golden = golden_of(task)
@@ -40,6 +48,7 @@ def test_five_steps_follow_the_authors_graph(backend, task, golden_of):
     assert sum(beyond.values()) <= allowed, {name: count for name, count in beyond.items() if count}
 
 
+@pytest.mark.slow
 @pytest.mark.tf
 @pytest.mark.torch
 @pytest.mark.reference
@@ -77,7 +86,7 @@ def test_the_exception_is_the_rounding_of_the_sigmoid(monkeypatch):
 
 @pytest.mark.tf
 @pytest.mark.torch
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", EACH_TASK)
 def test_frameworks_agree_in_float64(task):
     weights, golden = seeded_golden(task)
     (tf_terms, tf_gradients, _), (torch_terms, torch_gradients, _) = (

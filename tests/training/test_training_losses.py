@@ -10,9 +10,9 @@ from kindling.families.vgg import SHAPES
 from kindling.losses import expression
 from kindling.training import loop
 from kindling.training.plan import RECIPES
-from tests.support.training_goldens import BACKENDS, TASKS, feed, relative, seeded_golden
+from tests.support.training import FOLDERS, arguments, run
+from tests.support.training_goldens import BACKENDS, EACH_TASK, feed, relative, seeded_golden
 from tests.support.training_goldens import run as run_steps
-from tests.training.test_training import FOLDERS, arguments, decom, pairs, run  # noqa: F401
 
 ORIGINAL = {
     "decomposition": "recon_high + recon_low + 0.01*equal_r + 0.2*mutual_i + 0.15*mutual_i_input_high "
@@ -28,7 +28,7 @@ MIXED = {
 }
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", EACH_TASK)
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_the_originals_sum_written_out_is_the_original(backend, task):
     """Terms, gradients and weights after two steps, bit for bit."""
@@ -46,7 +46,7 @@ def test_the_originals_sum_written_out_is_the_original(backend, task):
 
 @pytest.mark.tf
 @pytest.mark.torch
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", EACH_TASK)
 def test_frameworks_agree_on_a_sum(task):
     """float64: every term and the gradient of every variable."""
     weights, golden = seeded_golden(task)
@@ -61,9 +61,9 @@ def test_frameworks_agree_on_a_sum(task):
     assert {name: error for name, error in wrong.items() if error > 1e-9} == {}
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", EACH_TASK)
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_a_training_with_a_sum_of_its_own_is_stopped_and_goes_on(backend, task, pairs, decom, tmp_path):  # noqa: F811
+def test_a_training_with_a_sum_of_its_own_is_stopped_and_goes_on(backend, task, pairs, decom, tmp_path):
     more = ["--backend", backend, "--loss", MIXED[task]]
     assert run(*arguments(task, pairs, tmp_path / "whole", decom, *more, "--epochs", "2")) == 0
     assert run(*arguments(task, pairs, tmp_path / "halves", decom, *more, "--epochs", "1")) == 0
@@ -79,7 +79,7 @@ def test_a_training_with_a_sum_of_its_own_is_stopped_and_goes_on(backend, task, 
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_a_part_of_the_net_that_no_term_looks_at_stays(backend, pairs, tmp_path):  # noqa: F811
+def test_a_part_of_the_net_that_no_term_looks_at_stays(backend, pairs, tmp_path):
     """equal_r alone says nothing of L: its last layers keep their first weights, in either framework."""
     start = ["--backend", backend, "--loss", "equal_r"]
     assert run(*arguments("decomposition", pairs, tmp_path, None, *start, "--epochs", "1")) == 0
@@ -120,7 +120,7 @@ def test_sums_that_cannot_train_are_refused_before_anything_is_read(tmp_path, ca
         (None, "recon", "loss was None and is now recon"),
     ],
 )
-def test_another_sum_does_not_go_on(pairs, decom, tmp_path, capsys, then, now, said):  # noqa: F811
+def test_another_sum_does_not_go_on(pairs, decom, tmp_path, capsys, then, now, said):
     first, second = ([] if loss is None else ["--loss", loss] for loss in (then, now))
     assert run(*arguments("adjustment", pairs, tmp_path, decom, "--epochs", "1", *first)) == 0
     assert run(*arguments("adjustment", pairs, tmp_path, decom, *second, "--resume")) == 2
@@ -128,7 +128,7 @@ def test_another_sum_does_not_go_on(pairs, decom, tmp_path, capsys, then, now, s
 
 
 @pytest.mark.torch
-def test_a_state_from_before_there_was_a_choice_goes_on(pairs, decom, tmp_path, monkeypatch):  # noqa: F811
+def test_a_state_from_before_there_was_a_choice_goes_on(pairs, decom, tmp_path, monkeypatch):
     """Its plan names neither loss nor features."""
     from kindling.training.plan import Plan
 
@@ -152,9 +152,10 @@ def vgg(tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.tf
 @pytest.mark.torch
-def test_the_perceptual_loss_trains_alike_on_both(vgg, pairs, decom, tmp_path):  # noqa: F811
+def test_the_perceptual_loss_trains_alike_on_both(vgg, pairs, decom, tmp_path):
     more = ["--loss", "recon + 1e-4*perceptual", "--features", str(vgg), "--epochs", "1", "--every", "1"]
     values = []
     for backend in ("tf", "torch"):

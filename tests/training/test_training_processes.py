@@ -11,7 +11,7 @@ import convert
 from tests.support.training_goldens import TASKS, feed, seeded_golden
 
 pytest.importorskip("accelerate")
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.slow]
 
 WORKER = """
 import os

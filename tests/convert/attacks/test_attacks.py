@@ -47,7 +47,7 @@ REFUSED = {
     "pth_storage_beyond_its_member": "storage 0 claims 4,000 bytes, and there are 12",
     "pth_expanded_bomb": "has shape (1099511627776,), more than a checkpoint of KinD can hold",
     "pth_bytearray_bomb": "it holds more than plain tensors (builtins.bytearray)",
-    "pth_memo_bomb": "there is no variable of KinD in it",
+    "pth_memo_bomb": "expected a state_dict, names and tensors, and no tensor is in it: it holds nothing",
     "pth_string_bomb": "its pickle makes no sense",
     "bundle_shape_bomb": "has shape (1099511627776,) and 0 bytes, which do not go together",
     "bundle_size_bomb": "it claims to hold 4,398,046,511,104 bytes of numbers",
@@ -61,7 +61,7 @@ NEED_TORCH = {name for name in REFUSED if "pth" in name}
 @pytest.fixture(scope="module")
 def victim():
     """A function from a path to what a victim process says of it."""
-    command = [sys.executable, "-m", "tests.convert.attacks.victim"]
+    command = [sys.executable, "-m", "tests.support.victim"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment

@@ -1,4 +1,4 @@
-"""python -m benchmarks.convert [CHECKPOINTS]       `kindling convert` against the same through TensorFlow's reader
+"""python -m benchmarks.conversion [CHECKPOINTS]       `kindling convert` against the same through TensorFlow's reader
 
 Whole processes, by turns: A, `kindling convert CHECKPOINTS out.safetensors`, which reads the bundles itself; B, the
 same with every bundle read by tf.train.load_checkpoint. Time and peak memory of each, and the median ratio of pairs.
@@ -12,6 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks import parser
 from convert import fingerprint, read
 
 ROUNDS = 7
@@ -31,7 +32,10 @@ sys.exit(main(["convert", *sys.argv[1:]]))
 UNIT = 1 if sys.platform == "darwin" else 1024
 
 
-def main(checkpoints: str = "checkpoints") -> None:
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("checkpoints", nargs="?", default="checkpoints", metavar="CHECKPOINTS")
+    checkpoints = arguments.parse_args().checkpoints
     with tempfile.TemporaryDirectory() as folder:
         taken = {"ours": [], "theirs": []}
         peaks, made = {"ours": 0, "theirs": 0}, {}
@@ -64,4 +68,4 @@ def in_a_process(program: str, *arguments: str) -> tuple[float, int]:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

@@ -1,5 +1,4 @@
-"""python -m tests.convert.attacks.victim        opens each path given on stdin, a line of JSON each, and says what
-happened
+"""python -m tests.support.victim        opens each path given on stdin, a line of JSON each, and says what happened
 
 In a process of its own, so that what an exploit takes of memory can be seen, and what it runs harms nothing else.
 """

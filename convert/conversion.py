@@ -1,0 +1,159 @@
+"""Reading, writing and converting whole files: checked, staged, read back, and said what was done."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kindling.core.errors import KindlingError
+from kindling.core.files import move_all_into_place, move_into_place, refuse_existing, staging
+from kindling.families.vgg import name_of
+from kindling.version import __version__
+
+from . import casting, vgg
+from .casting import Precision
+from .forms import bundles, registry
+from .soundness import check, differences, fingerprint, left_behind, nets_in
+
+AnyPath = str | os.PathLike[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conversion:
+    """What a conversion did, after its output was read back and found bit-equal; or, dry, what it would do."""
+
+    source: Path
+    target: Path
+    form: str
+    """Of the target."""
+    nets: list[str]
+    variables: int
+    parameters: int
+    left_behind: list[str]
+    """Optimizer slots and steps of the source, the top of a VGG: not carried over."""
+    unwrapped: list[str]
+    """Dictionaries and prefixes that the source had around its weights."""
+    cast: list[str]
+    """What was turned into float32, and what that did to the values."""
+    sha256: str
+    """Of the bytes of the source that were read."""
+    fingerprint: str
+    """Of the weights: equal in every form."""
+    files: list[Path]
+    """What was written, or would be."""
+    dry: bool
+    """Whether nothing was written."""
+
+    def as_dict(self) -> dict[str, object]:
+        """For JSON: paths as strings."""
+        plain = {key: str(value) if isinstance(value, Path) else value for key, value in vars(self).items()}
+        return {**plain, "files": [str(file) for file in self.files]}
+
+
+def read(path: AnyPath, *, cast: Precision | None = None, ema: bool = False) -> dict[str, np.ndarray]:
+    """The weights of the KinD nets in a file or folder of any known form.
+
+    cast: "float32" to turn weights of another precision. ema: the exponential averages of the weights instead.
+    Returns slim name -> float32 array in TF axis order, in the order of the table of nets; every net that is there
+    is whole and finite. Optimizer slots and steps are left out. Raises KindlingError with all that is wrong.
+    """
+    path = Path(path)
+    variables, _ = casting.cast(registry.read(path, ema=ema).variables, cast)
+    return check(variables, str(path))
+
+
+def write(
+    path: AnyPath,
+    variables: Mapping[str, np.ndarray],
+    metadata: Mapping[str, str] | None = None,
+    *,
+    force: bool = False,
+) -> None:
+    """Write the weights of one or more whole nets in the form that `path`'s suffix asks for.
+
+    variables: as `read` returns. Everything is written under a temporary name, read back, compared bit for bit and only
+    then moved into place, all files or none. Raises KindlingError if something is there already and not `force`, or if
+    reading `path` afterwards would not give these variables.
+    """
+    variables = check(variables, "the variables to be written")
+    path, whole = _free(path, variables, force)
+    own = {"family": "kind", "kindling": __version__, **(metadata or {}), "weights": fingerprint(variables)}
+    files = registry.made(whole, variables, own)
+    with staging(whole.parent) as folder:
+        drafts = {file: folder / file.relative_to(whole.parent) for file in files}
+        registry.put({drafts[file]: held for file, held in files.items()})
+        draft = folder / whole.name
+        wrong = differences(variables, registry.read(bundles.prefix_of(draft)).variables)
+        if wrong:
+            raise KindlingError.of(f"{path}: what was written does not read back as it was", wrong, "nothing was kept")
+        if draft.is_dir() and not whole.exists():
+            os.rename(draft, whole)  # a new folder appears whole
+        elif len(files) == 1:
+            move_into_place(draft, whole)
+        else:
+            move_all_into_place([(draft, file) for file, draft in drafts.items()], folder)
+
+
+def convert_file(
+    source: AnyPath,
+    target: AnyPath,
+    *,
+    force: bool = False,
+    cast: Precision | None = None,
+    ema: bool = False,
+    dry: bool = False,
+) -> Conversion:
+    """Read `source`, write `target`, say there where it came from. Nothing is written if `source` is not sound.
+
+    force: overwrite what is there. cast, ema: as in `read`. dry: look at everything and write nothing.
+    """
+    source, target = Path(source), Path(target)
+    form = registry.form_of(target)
+    held = registry.read(source, ema=ema)
+    is_vgg = vgg.is_vgg(held.variables)  # the features of the perceptual loss; anything else is KinD's
+    turned, said = casting.cast(held.variables, cast)
+    variables = (vgg.check if is_vgg else check)(turned, str(source))
+    if is_vgg and not said:
+        registry.hold_against_fingerprint(source, variables, held.metadata)
+    came_from = {"source": source.name, "sha256": held.sha256, **({"cast": "; ".join(said)} if said else {})}
+    metadata = {**held.metadata, **came_from}
+    if is_vgg:
+        own = {"family": name_of(variables), "kindling": __version__, "weights": fingerprint(variables)}
+        files = [target]
+        vgg.write(target, variables, {**metadata, **own}, force=force, dry=dry)
+    else:
+        files = registry.outputs(target, list(variables))
+        if dry:
+            _free(target, variables, force)
+        else:
+            write(target, variables, metadata, force=force)
+    return Conversion(
+        source=source,
+        target=target,
+        form=form,
+        nets=[name_of(variables)] if is_vgg else nets_in(variables),
+        variables=len(variables),
+        parameters=sum(array.size for array in variables.values()),
+        left_behind=[*(vgg.left_out if is_vgg else left_behind)(held.variables), *held.beside],
+        unwrapped=list(held.unwrapped),
+        cast=list(said),
+        sha256=held.sha256,
+        fingerprint=fingerprint(variables),
+        files=files,
+        dry=dry,
+    )
+
+
+def _free(path: AnyPath, variables: Mapping[str, np.ndarray], force: bool) -> tuple[Path, Path]:
+    """(path, where it is from the root), once nothing is there that may not be overwritten, or be read beside it."""
+    if not os.fspath(path):
+        raise KindlingError("the name of the output is empty")
+    path = Path(path)
+    form = registry.form_of(path)
+    whole = Path(os.path.abspath(path))  # `..` has no name to write a draft under
+    refuse_existing(registry.outputs(path, list(variables)), force)  # named as they were given
+    if form == "tf" and whole.is_dir():
+        bundles.refuse_company(whole)
+    return path, whole

@@ -1,0 +1,132 @@
+"""slim's layers in PyTorch: what TensorFlow does by default and PyTorch does not, and what makes it fast on a CPU.
+
+SAME at odd sizes and slim's initialisation are done here by hand, each with its reason, so that kind_torch/model.py
+reads as the original does. Every fast path gives what the plain call gives; only its rounding may differ.
+kind_tf/layers.py is the same file in TensorFlow.
+"""
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+__all__ = ["conv2d", "conv2d_transpose", "max_pool2d"]
+
+Activation = Callable[[Tensor], Tensor]
+
+# Activations that are max(slope x, x): a conv can apply them in its own pass over memory. model.py enters its lrelu.
+SLOPES: dict[Activation, float] = {}
+
+
+class conv2d(nn.Conv2d):
+    """slim's conv: stride 1, SAME, with bias, then `activation_fn`; initialised glorot-uniform and zeros.
+
+    x: (n, inputs, h, w). Returns (n, outputs, h, w). size: of the square kernel, odd.
+    """
+
+    def __init__(self, inputs: int, outputs: int, size: int, activation_fn: Activation | None = None):
+        super().__init__(inputs, outputs, size, padding=size // 2)  # SAME, because the size is odd
+        self.activation_fn = activation_fn
+
+    def reset_parameters(self) -> None:
+        nn.init.xavier_uniform_(self.weight)
+        if self.bias is not None:
+            nn.init.zeros_(self.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not _is_plain(x):  # then nothing but PyTorch's own calls is understood
+            return self._activated(super().forward(x))
+        if x.device.type == "cpu":
+            x = x.contiguous(memory_format=torch.channels_last)  # oneDNN's order: no turning before and after each conv
+        slope = SLOPES.get(self.activation_fn) if self.activation_fn else None
+        if slope and _can_fuse(x):
+            activation = "leaky_relu", [slope], ""
+            shape = self.padding, self.stride, self.dilation, self.groups
+            return _conv2d_activated(x, self.weight, self.bias, *shape, *activation)
+        if self.kernel_size == (1, 1) and _trains_on_cpu(x) and torch.get_num_threads() == 1:
+            x = _linear(x, self.weight, self.bias)
+        else:
+            x = super().forward(x)
+        if slope and _trains_on_cpu(x):
+            return F.leaky_relu(x, slope, inplace=True)  # allowed, because a conv's gradient does not need its result
+        return self._activated(x)
+
+    def _activated(self, x: Tensor) -> Tensor:
+        return self.activation_fn(x) if self.activation_fn else x
+
+
+def conv2d_transpose(x: Tensor, weight: Tensor, like: Tensor) -> Tensor:
+    """A 2x2 transposed conv of stride 2, SAME, without bias, to the height and width of `like`.
+
+    x: (n, inputs, ceil(h/2), ceil(w/2)); weight: (inputs, outputs, 2, 2); like: (n, c, h, w). Returns (n, outputs, h,
+    w). TensorFlow pads the far side only, so where h or w is odd the last row or column is cut off.
+    """
+    up = F.conv_transpose2d(x, weight, stride=2)
+    if _is_any_size(like):
+        return _resized(up, *like.shape[-2:])
+    return up[..., : like.shape[-2], : like.shape[-1]]
+
+
+def max_pool2d(x: Tensor) -> Tensor:
+    """slim's 2x2 pool, stride 2, SAME: an odd height or width rounds up, which PyTorch calls ceil_mode.
+
+    x: (n, c, h, w). Returns (n, c, ceil(h/2), ceil(w/2)).
+    """
+    if _is_any_size(x):
+        h, w = x.shape[-2:]
+        return F.max_pool2d(_resized(x, (h + 1) // 2 * 2, (w + 1) // 2 * 2), 2)
+    return F.max_pool2d(x, 2, stride=2, ceil_mode=True)
+
+
+# oneDNN's conv with the activation in the same pass over memory, which torch.compile uses too: as fast as TensorFlow.
+_conv2d_activated = (
+    getattr(torch.ops.mkldnn, "_convolution_pointwise", None) if torch.backends.mkldnn.is_available() else None
+)
+
+
+def _is_any_size(x: Tensor) -> bool:
+    """Whether torch.export traces for any height or width, and not for those of its example."""
+    return any(isinstance(size, torch.SymInt) for size in x.shape[-2:])
+
+
+def _resized(x: Tensor, height: int, width: int) -> Tensor:
+    """x cut, or extended by its last row and column, to height x width.
+
+    By indices, because slices and ceil_mode would bind the program to sizes as even or odd as its example's.
+    """
+    for axis, size in ((2, height), (3, width)):
+        x = x.index_select(axis, torch.arange(size, device=x.device).clamp(max=x.shape[axis] - 1))
+    return x
+
+
+def _is_plain(x: Tensor) -> bool:
+    """False while torch.compile or torch.export traces, inside torch.func.vmap, and in torch.jit.trace."""
+    return not (
+        torch.compiler.is_compiling() or torch.jit.is_tracing() or torch._C._functorch.maybe_current_level() is not None
+    )
+
+
+def _can_fuse(x: Tensor) -> bool:
+    """In inference mode only: the fused call has no gradient, and no result between conv and activation to look at."""
+    return (
+        _conv2d_activated is not None
+        and torch.is_inference_mode_enabled()
+        and x.device.type == "cpu"
+        and x.dtype == torch.float32
+        and not torch.is_autocast_enabled("cpu")
+    )
+
+
+def _trains_on_cpu(x: Tensor) -> bool:
+    """Whether a gradient will be asked for on a CPU, where a step is bound by memory traffic."""
+    return x.requires_grad and x.device.type == "cpu"
+
+
+def _linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """A 1x1 conv on channels-last memory, as the matrix product it is.
+
+    On one thread PyTorch's own conv leaves a 1x1 kernel to slow code; on several it takes oneDNN's, which is
+    TensorFlow's to the bit.
+    """
+    return F.linear(x.permute(0, 2, 3, 1), weight.flatten(1), bias).permute(0, 3, 1, 2)
