@@ -14,7 +14,7 @@ TYPED := kind_tf kind_torch kindling.core kindling.families kindling.losses
 MUTANTS ?= 10000
 SEED ?= 0
 
-.PHONY: demo test test-all check bench fuzz docs coverage clean help
+.PHONY: demo test test-all check bench fuzz docs coverage weights clean help
 .DELETE_ON_ERROR:
 
 help:
@@ -25,6 +25,7 @@ help:
 	@echo "make bench   speed and memory of both frameworks side by side"
 	@echo "make fuzz    10,000 broken checkpoints: each read right or refused in a sentence"
 	@echo "make docs    the generated tables and drawings in docs/"
+	@echo "make weights SHARED=FOLDER   the default weights anew, from the pairs of photos in FOLDER: days on a CPU"
 	@echo "make coverage  all tests again, and which lines they reach"
 
 # TensorFlow has no build for Python 3.14; there PyTorch's side is set up alone (see setup.py).
@@ -71,6 +72,9 @@ fuzz: $(READY)
 
 docs: $(READY)
 	$(BIN)/python docs/make_docs.py
+
+weights: $(READY)
+	SHARED=$(SHARED) PYTHON=$(BIN)/python sh benchmarks/weights.sh
 
 clean:
 	rm -rf .venv build dist *.egg-info demo

@@ -14,7 +14,9 @@ from kindling.photos.photo import Photo
 from kindling.runtimes import open_model
 from kindling.training.joint import EPSILON
 
-PROTOCOLS = ("plain", "photo")  # restored * adjusted; the same with evaluate.py's mask and blend
+# restored * adjusted; that, giving way to the photo where it is bright already; that with evaluate.py's mask and blend
+PROTOCOLS = ("plain", "blend", "photo")
+POWER = 8  # of `blend`: L ** POWER of the photo; evaluate.py has L itself
 
 
 class Chain:
@@ -71,4 +73,8 @@ class Prepared:
         adjusted = self.chain._cut(self.chain.run("adjust", self._light, ratio=ratio)[0])
         if protocol == "photo":
             return to_pixels(fuse(self.x, self.R, self.L, self.restored, adjusted))
-        return to_pixels(self.restored * adjusted)
+        picture = self.restored * adjusted
+        if protocol == "blend":
+            share = self.L**POWER
+            picture = share * self.x + (1 - share) * picture
+        return to_pixels(picture)

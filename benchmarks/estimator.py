@@ -103,9 +103,9 @@ def main() -> None:
     for names, psnr in trail:
         print(f"{psnr:.2f} dB  {' + '.join(names)}", flush=True)
     for folder, rows in zip(options.val, folders, strict=True):
-        plain, photo = (_mean(found, rows, protocol) for protocol in PROTOCOLS)
+        means = ", ".join(f"{protocol} {_mean(found, rows, protocol):.2f} dB" for protocol in PROTOCOLS)
         known = np.mean([max(psnr["plain"]) for _, psnr in rows])
-        print(f"{folder}: {plain:.2f} dB, with mask and blend {photo:.2f}, at each photo's best ratio {known:.2f}")
+        print(f"{folder}: {means}; plain at each photo's best ratio {known:.2f} dB")
     found.write(options.out or options.weights / FILE)
 
 

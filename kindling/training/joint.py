@@ -55,11 +55,12 @@ class Mix:
 
 @dataclass(frozen=True)
 class JointPlan:
-    """One joint training, settled to the last step; what kindling/training.py asks of a plan.
+    """One joint training, settled to the last step; what kindling/training/loop.py asks of a plan.
 
     The rate rises evenly over the first `warm` steps and falls evenly to 0 over the last `cool`; with both together as
-    long as the training it is one cycle. How long to train, at what rate, and the cooling are not part of `identity`,
-    so a training can be cooled down whenever time is up and, from a state before that, go on.
+    long as the training it is one cycle. How long to train, at what rate, the cooling, and the share of guessed ratios
+    are not part of `identity`: a training can be cooled down whenever time is up and, from a state before that, go on,
+    and ratios can be guessed once the picture is right with those that are given.
     """
 
     mix: Mix
@@ -87,6 +88,7 @@ class JointPlan:
     @property
     def identity(self) -> dict:
         mix = asdict(self.mix)
+        mix.pop("blind")
         return {
             "task": self.task, "data": self.data, "precision": self.precision, "loss": self.loss,
             "features": self.features, "decay": self.decay, "average": self.average, "held": asdict(self.held),

@@ -128,7 +128,7 @@ def test_the_estimators_choice_takes_what_helps_and_leaves_the_rest():
     numbers = random.standard_normal((80, len(FEATURES)))
     ratios = np.exp(1 + 0.5 * numbers[:, 2])
     peaks = [(row, np.log(np.clip(r, 1, 15))) for row, r in zip(numbers[:30], ratios[:30], strict=True)]
-    psnr = [(row, {p: 25 - 20 * (np.log(estimator.GRID) - at) ** 2 for p in ("plain", "photo")}) for row, at in peaks]
+    psnr = [(row, {p: 25 - 20 * (np.log(estimator.GRID) - at) ** 2 for p in estimator.PROTOCOLS}) for row, at in peaks]
     found, trail = estimator.choose(numbers, ratios, np.ones(80), [psnr], 3)
     assert trail[0][0] == [list(FEATURES)[2]]
     assert estimator.score(found, [psnr]) > 24
