@@ -24,6 +24,7 @@ from kindling.families.registry import KIND, Family
 __all__ = ["Grid", "Kept", "Piece", "Read", "decompose", "fitting", "halved", "inside", "pieces", "square", "whole"]
 
 Read = Callable[[slice, slice], Array]  # rows, columns -> (h, w, 3) in [0, 1], stretched over the whole photo
+STRIP = 64  # rows that are written to that file together
 IN_MEMORY = 256e6  # bytes of R and L that are kept in memory; those of a larger photo go to a temporary file
 
 
@@ -99,7 +100,9 @@ class Kept:
             self._array[rows, :, :3], self._array[rows, :, 3:] = R, L
         else:
             self._file.seek(rows.start * self.row)
-            self._file.write(np.concatenate([R, L], axis=2).tobytes())
+            for top in range(0, _length(rows), STRIP):  # in strips, or R and L would be in memory twice more
+                strip = slice(top, top + STRIP)
+                self._file.write(np.concatenate([R[strip], L[strip]], axis=2).tobytes())
 
     def get(self, rows: slice) -> tuple[Array, Array]:
         """R (h, w, 3) and L (h, w, 1) of these rows."""
@@ -107,8 +110,8 @@ class Kept:
             band = self._array[rows]
         else:
             self._file.seek(rows.start * self.row)
-            band = np.frombuffer(self._file.read(_length(rows) * self.row), self.dtype)
-            band = band.reshape(_length(rows), *self.shape[1:])
+            band = np.empty((_length(rows), *self.shape[1:]), self.dtype)
+            self._file.readinto(memoryview(band).cast("B"))
         return band[..., :3], band[..., 3:]
 
 
@@ -204,14 +207,19 @@ def pieces(
     arithmetic.
     """
     halo = model.family.net("restore").reach.halo
-    if kept:
-        needed = [grown(row, halo, grid.height) for row in grid.rows]
-        bands = ((rows, *kept.get(rows)) for rows in needed)
-    else:
-        bands = decompose(read, grid, model, halo)
-    for row, (present, R, L) in zip(grid.rows, bands, strict=True):
+    bands = decompose(read, grid, model, halo) if kept is None else _bands(kept, grid, halo)
+    for row in grid.rows:
+        present, R, L = next(bands)
         for column in grid.columns:
             yield _piece(read, grid, model, ratios, (row, column), present, R, L, denoise)
+        del R, L  # before the next band is read, or two of them would be in memory
+
+
+def _bands(kept, grid, halo):
+    """What `decompose` gives, of a photo that was decomposed before."""
+    for row in grid.rows:
+        rows = grown(row, halo, grid.height)
+        yield rows, *kept.get(rows)
 
 
 def _piece(read, grid, model, ratios, tile, present, R, L, denoise):
