@@ -16,6 +16,7 @@ from kindling.core.model import Array, Layered, Model
 from kindling.core.optional import import_framework
 from kindling.core.packages import own
 from kindling.families.registry import KIND
+from kindling.training.protocols import Trainer
 
 __all__ = ["RUNTIMES", "Precision", "Runtime", "default_weights", "open_arrays", "open_model", "trainer"]
 
@@ -103,7 +104,7 @@ def open_arrays(
     return model
 
 
-def trainer(runtime: str, *arguments: Any, joint: bool = False, **options: Any) -> Any:
+def trainer(runtime: str, *arguments: Any, joint: bool = False, **options: Any) -> Trainer:
     """The object that trains a net on `runtime`, or, `joint`, all of them together.
 
     arguments, options: as kind_torch.train.Trainer and kind_torch.joint.JointTrainer have them.
@@ -113,7 +114,8 @@ def trainer(runtime: str, *arguments: Any, joint: bool = False, **options: Any) 
         able = ", ".join(name for name, other in RUNTIMES.items() if other.trainer)
         raise KindlingError(f"--runtime {runtime} cannot train; these can: {able}")
     import_framework(row.framework, f"--runtime {runtime}")
-    return _load(row.joint_trainer if joint else row.trainer)(*arguments, **options)
+    made: Trainer = _load(row.joint_trainer if joint else row.trainer)(*arguments, **options)
+    return made
 
 
 def find_runtime(name: str) -> Runtime:

@@ -11,6 +11,7 @@ starts from (`measure`), and each patch's own ratio, by the nets of the moment, 
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -85,7 +86,7 @@ class JointPlan:
         return self.lr * min(1.0, rising, falling)
 
     @property
-    def identity(self) -> dict:
+    def identity(self) -> dict[str, Any]:
         mix = asdict(self.mix)
         return {
             "task": self.task, "data": self.data, "precision": self.precision, "loss": self.loss,
@@ -137,7 +138,7 @@ def guesses(folders: Sequence[Sequence[Measured]], weights: Sequence[float]) -> 
 def batch(
     folders: Sequence[Pairs],
     measured: Sequence[Sequence[Measured]],
-    guessed: Sequence[Sequence[float]],
+    guessed: Sequence[np.ndarray],
     mix: Mix,
     step: int,
 ) -> tuple[np.ndarray, ...]:
