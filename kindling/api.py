@@ -14,7 +14,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from kindling.core.model import Array, Model
 from kindling.core.names import to_slim, to_torch
 from kindling.core.optional import import_framework
 from kindling.core.packages import own
+from kindling.core.words import ProtocolName, Ratio
 from kindling.enhancing import pictures
 from kindling.enhancing.ratio import check_ratio
 from kindling.enhancing.render import Prepared, Tile
@@ -48,10 +49,10 @@ LARGEST = 512  # a side of a photo in parity; float64 through the restoration ne
 def enhance(
     image: "Picture",
     model: Model | str = "torch",
-    ratio: float | str = "default",
+    ratio: Ratio = "default",
     tile: Tile = "auto",
     *,
-    protocol: str = "default",
+    protocol: ProtocolName | Literal["default"] = "default",
     strength: float = 1.0,
     denoise: float = 1.0,
     progress: Callable[[int], None] = lambda pixels: None,
@@ -115,8 +116,8 @@ def evaluate(
     weights: Folder | None = None,
     device: str = "auto",
     precision: Precision = "float32",
-    ratio: float | str = "gt",
-    protocol: str = "lol",
+    ratio: float | Literal["auto", "gt"] = "gt",
+    protocol: ProtocolName = "lol",
     gt_mean: bool = False,
     denoise: float = 1.0,
     tile: Tile = "auto",
@@ -209,9 +210,10 @@ def train(
         write=partial(convert.write, force=True),
         fingerprint=convert.fingerprint,
     )
-    files = {"decom": decom, "start": start, "features": features}
-    paths = {name: Path(path) for name, path in files.items() if path is not None}
-    return run_training(task, Path(data), Path(out), doors, **paths, **options)
+    paths = [None if path is None else Path(path) for path in (decom, start, features)]
+    return run_training(
+        task, Path(data), Path(out), doors, decom=paths[0], start=paths[1], features=paths[2], **options
+    )
 
 
 def parity_sides(

@@ -14,6 +14,7 @@ import math
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import BinaryIO
 
 import numpy as np
 
@@ -90,24 +91,25 @@ class Kept:
         self.shape, self.dtype = (height, width, 4), np.dtype(dtype)
         self.row = width * 4 * self.dtype.itemsize
         in_memory = height * self.row <= IN_MEMORY
-        self._array = np.empty(self.shape, dtype) if in_memory else None
-        self._file = None if in_memory else tempfile.TemporaryFile()  # noqa: SIM115 - closed with the object
+        self._held: Array | BinaryIO = (
+            np.empty(self.shape, dtype) if in_memory else tempfile.TemporaryFile()  # noqa: SIM115 - closed with the object
+        )
 
     def put(self, rows: slice, R: Array, L: Array) -> None:
         """Keep these rows. R: (h, w, 3), L: (h, w, 1)."""
-        if self._array is not None:
-            self._array[rows, :, :3], self._array[rows, :, 3:] = R, L
+        if isinstance(self._held, np.ndarray):
+            self._held[rows, :, :3], self._held[rows, :, 3:] = R, L
         else:
-            self._file.seek(rows.start * self.row)
-            self._file.write(np.concatenate([R, L], axis=2).tobytes())
+            self._held.seek(rows.start * self.row)
+            self._held.write(np.concatenate([R, L], axis=2).tobytes())
 
     def get(self, rows: slice) -> tuple[Array, Array]:
         """R (h, w, 3) and L (h, w, 1) of these rows."""
-        if self._array is not None:
-            band = self._array[rows]
+        if isinstance(self._held, np.ndarray):
+            band = self._held[rows]
         else:
-            self._file.seek(rows.start * self.row)
-            band = np.frombuffer(self._file.read(_length(rows) * self.row), self.dtype)
+            self._held.seek(rows.start * self.row)
+            band = np.frombuffer(self._held.read(_length(rows) * self.row), self.dtype)
             band = band.reshape(_length(rows), *self.shape[1:])
         return band[..., :3], band[..., 3:]
 
@@ -204,6 +206,7 @@ def pieces(
     arithmetic.
     """
     halo = model.family.net("restore").reach.halo
+    bands: Iterator[tuple[slice, Array, Array]]
     if kept:
         needed = [grown(row, halo, grid.height) for row in grid.rows]
         bands = ((rows, *kept.get(rows)) for rows in needed)
