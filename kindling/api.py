@@ -12,6 +12,7 @@ report = kindling.parity()                                        # TensorFlow a
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -31,6 +32,7 @@ from kindling.evaluating import evaluation
 from kindling.evaluating.evaluation import Evaluation, Folder
 from kindling.evaluating.scores import Settings
 from kindling.parity.check import SIZES, Case, Report, Side, compare, random_cases
+from kindling.parity.diagnosis import diagnose
 from kindling.photos.photo import read_photo
 from kindling.runtimes import RUNTIMES, Precision, default_weights, find_runtime, open_arrays, open_model, trainer
 from kindling.training.run import Done, Doors
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 
 __all__ = ["enhance", "evaluate", "inspect", "open_model", "parity", "prepare", "train"]
 
+NAMES = {"tf": "TF"}  # what a side is called in a report, where that is not its runtime's name
 LARGEST = 512  # a side of a photo in parity; float64 through the restoration net takes 10 kB a pixel, so 2.6 GB
 
 
@@ -173,14 +176,25 @@ def parity(
     the name of each case, its number and how many there are. Raises KindlingError if a runtime or a net is missing.
     """
     cases = [photo_case(image) for image in images] + random_cases(sizes, seed)
-    sides = parity_sides(weights or default_weights(), port_weights, reference, port, device)
+    variables, ported = parity_weights(weights or default_weights(), port_weights, (reference, port))
+    sources = (str(weights or default_weights()), str(port_weights or weights or default_weights()))
+    sides = [
+        Side(NAMES.get(name, name), *(
+            open_arrays(arrays, name, device=place, precision=precision, source=source)
+            for precision in ("float32", "float64")
+        ))
+        for name, arrays, source, place in zip(
+            (reference, port), (variables, ported), sources, ("cpu", device), strict=True
+        )
+    ]  # fmt: skip
 
     def announced():
         for number, case in enumerate(cases, start=1):
             progress(case.name, number, len(cases))
             yield case
 
-    return compare(*sides, announced(), tolerance)
+    report = compare(*sides, announced(), tolerance)
+    return report if report.ok else replace(report, diagnosis=diagnose(variables, ported))
 
 
 def train(
@@ -216,15 +230,13 @@ def train(
     )
 
 
-def parity_sides(
+def parity_weights(
     weights: str | os.PathLike[str],
-    port_weights: str | os.PathLike[str] | None = None,
-    reference: str = "tf",
-    port: str = "torch",
-    device: str = "cpu",
-) -> tuple[Side, Side]:
-    """The same weights on both runtimes, in float32 and float64; the port's went there and back by the naming rule."""
-    for name in (reference, port):
+    port_weights: str | os.PathLike[str] | None,
+    runtimes: Sequence[str],
+) -> tuple[dict[str, Array], dict[str, Array]]:
+    """The weights of the reference and of the port, whose own went there and back by the naming rule."""
+    for name in runtimes:
         import_framework(find_runtime(name).framework, "kindling parity")
     convert = own("convert")
     variables = convert.read(weights)
@@ -234,18 +246,7 @@ def parity_sides(
     missing = [net for net in nets if net not in convert.nets_in(ported)]
     if missing:
         raise KindlingError(f"{port_weights}: {', '.join(missing)} is not in it, but in {weights}")
-    ported = {name: array for name, array in ported.items() if name.split("/")[0] in nets}
-    sides = []
-    for name, arrays, source, place in (
-        (reference, variables, weights, "cpu"),
-        (port, ported, port_weights or weights, device),
-    ):
-        single, double = (
-            open_arrays(arrays, name, device=place, precision=precision, source=str(source))
-            for precision in ("float32", "float64")
-        )
-        sides.append(Side({"tf": "TF"}.get(name, name), single, double))
-    return sides[0], sides[1]
+    return variables, {name: array for name, array in ported.items() if name.split("/")[0] in nets}
 
 
 def photo_case(path: str | os.PathLike[str]) -> Case:

@@ -1,7 +1,6 @@
 """`kindling parity`: the same arrays through TensorFlow and PyTorch, every output and every layer compared."""
 
 import contextlib
-import json
 import math
 import os
 import re
@@ -12,6 +11,7 @@ from rich.console import Console
 
 from kindling import api
 from kindling.commands import options
+from kindling.commands.output import STDOUT, JsonCommand, json_option, put_json, to_a_reader
 from kindling.core.errors import KindlingError
 from kindling.core.files import move_into_place, refuse_existing, staging
 from kindling.parity.check import SIZES
@@ -38,7 +38,7 @@ Examples:
 """
 
 
-@click.command(epilog=EXAMPLES)
+@click.command(cls=JsonCommand, epilog=EXAMPLES)
 @click.option(
     "--weights",
     type=click.Path(path_type=Path),
@@ -58,7 +58,7 @@ Examples:
     help="Judge float32 by this absolute bar instead of by float64.",
 )
 @click.option("--layers", is_flag=True, help="Show every layer, not the furthest of each net.")
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write every number to this file.")
+@json_option("every number")
 @click.option("--html", "html_file", type=click.Path(path_type=Path), help="Write the tables to this file.")
 @click.option("--force", is_flag=True, help="Overwrite the files of --json and --html.")
 def parity(
@@ -71,7 +71,7 @@ def parity(
     as TensorFlow is, or within 1e-5. Without --size, sizes from 1x1 to 95x130 are tried, and a batch of three. Of a
     photo larger than 512 a side, the bottom right corner is compared. TensorFlow runs on the CPU, PyTorch on --device.
     """
-    refuse_existing([file for file in (json_file, html_file) if file], force)
+    refuse_existing([file for file in (json_file, html_file) if file and file != STDOUT], force)
     if json_file and json_file == html_file:
         raise KindlingError(f"{json_file}: --json and --html name the same file")
     stderr = Console(stderr=True)
@@ -86,12 +86,13 @@ def parity(
             progress=announce,
         )  # fmt: skip
 
-    with open(os.devnull, "w") as nowhere:
+    with open(os.devnull, "w") as nowhere, to_a_reader():
         page = Console(record=True, file=nowhere, width=150)
-        for console in (Console(soft_wrap=True), page):
+        shown = [page] if json_file == STDOUT else [Console(soft_wrap=True), page]
+        for console in shown:
             print_parity(report, console, layers or console is page)
     if json_file:
-        _write(json_file, json.dumps(report.as_dict(), indent=1, default=float))
+        put_json(report.as_dict(), json_file)
     if html_file:
         _write(html_file, page.export_html())
     return 0 if report.ok else 1

@@ -17,6 +17,7 @@ import numpy as np
 
 from kindling.core.errors import MissingNetError
 from kindling.core.model import Layered
+from kindling.parity.diagnosis import Diagnosis
 from kindling.parity.distance import distance, magnitude, mean_distance
 
 SAME_FUNCTION = 1e-10  # float64 against float64
@@ -74,6 +75,7 @@ class Report:
     tolerance: float | None
     reference: str  # what the two sides are called
     port: str
+    diagnosis: Diagnosis | None = None  # what the two sides' weights differ in, where they are not the same
 
     @property
     def ok(self) -> bool:
@@ -93,7 +95,8 @@ class Report:
         bars = {"tolerance": self.tolerance} if self.tolerance is not None else {}
         bars |= {"same_function": SAME_FUNCTION, "close_enough": CLOSE_ENOUGH} if not bars else {}
         rows = {"outputs": [_plain(row) for row in self.outputs], "layers": [_plain(row) for row in self.layers]}
-        return {"ok": self.ok, "bars": bars, "skipped": self.skipped, **rows}
+        findings = {"diagnosis": [asdict(finding) for finding in self.diagnosis.findings]} if self.diagnosis else {}
+        return {"ok": self.ok, "bars": bars, "skipped": self.skipped, **findings, **rows}
 
 
 def random_cases(sizes: Sequence[str] = SIZES, seed: int = 0) -> list[Case]:
