@@ -93,7 +93,11 @@ def test_the_snippets_of_the_readme_run(seeded_npz, tmp_path):
 
 @pytest.mark.tf
 @pytest.mark.torch
-@pytest.mark.parametrize("module", ["kindling.core.errors", "kindling.photos.jobs", "kind_tf.kind", "kind_torch.kind"])
+@pytest.mark.parametrize(
+    "module",
+    ["kindling.core.errors", "kindling.core.files", "kindling.photos.directories", "kindling.photos.find",
+     "kindling.photos.jobs", "kindling.photos.kinds", "kind_tf.kind", "kind_torch.kind"],
+)  # fmt: skip
 def test_examples_in_docstrings(module):
     result = doctest.testmod(importlib.import_module(module))
     assert result.attempted > 0

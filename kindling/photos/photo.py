@@ -233,8 +233,9 @@ def write_photo(path: Path, *images: np.ndarray, like: Photo | None = None) -> N
     is full.
     """
     try:
-        whole = encode_photo(path.suffix, *images, like=like)
-        path.write_bytes(whole)
+        parts = _encoded(path.suffix, images, like)
+        with open(path, "wb") as file:
+            file.writelines(parts)
     except KindlingError as error:
         raise KindlingError(f"{path.name}: {error}") from error
     except OSError as error:
@@ -248,6 +249,11 @@ def encode_photo(suffix: str, *images: np.ndarray, like: Photo | None = None) ->
     alpha and metadata are carried over; if it had one channel and the images are grey, so has the file. Raises
     KindlingError where the kind cannot hold the picture.
     """
+    return b"".join(_encoded(suffix, images, like))
+
+
+def _encoded(suffix, images, like):
+    """In parts, since one block would be a second copy."""
     kind = written_as(suffix)
     if not kind:
         raise KindlingError(f"pictures are written as {', '.join(WRITING)}")
