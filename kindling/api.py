@@ -11,7 +11,7 @@ report = kindling.parity()                                        # TensorFlow a
 """
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -178,7 +178,7 @@ def parity(
     cases = [photo_case(image) for image in images] + random_cases(sizes, seed)
     variables, ported = parity_weights(weights or default_weights(), port_weights, (reference, port))
     sources = (str(weights or default_weights()), str(port_weights or weights or default_weights()))
-    sides = [
+    first, second = (
         Side(NAMES.get(name, name), *(
             open_arrays(arrays, name, device=place, precision=precision, source=source)
             for precision in ("float32", "float64")
@@ -186,14 +186,14 @@ def parity(
         for name, arrays, source, place in zip(
             (reference, port), (variables, ported), sources, ("cpu", device), strict=True
         )
-    ]  # fmt: skip
+    )  # fmt: skip
 
-    def announced():
+    def announced() -> Iterator[Case]:
         for number, case in enumerate(cases, start=1):
             progress(case.name, number, len(cases))
             yield case
 
-    report = compare(*sides, announced(), tolerance)
+    report = compare(first, second, announced(), tolerance)
     return report if report.ok else replace(report, diagnosis=diagnose(variables, ported))
 
 
@@ -276,10 +276,10 @@ def _opened_for(
     return model, about
 
 
-def _loaded(model):
+def _loaded(model: Model | str) -> Model:
     return _open_once(model, str(default_weights())) if isinstance(model, str) else model
 
 
 @lru_cache(maxsize=2)
-def _open_once(runtime, weights):
+def _open_once(runtime: str, weights: str) -> Model:
     return open_model(weights, runtime)
