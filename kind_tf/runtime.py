@@ -82,6 +82,6 @@ def open_model(
     return Model(kind, said)
 
 
-def _first_device():
+def _first_device() -> str:
     """Where TensorFlow computes if nobody says where."""
     return "GPU:0" if tf.config.list_logical_devices("GPU") else "CPU:0"

@@ -143,20 +143,20 @@ def default_weights() -> Path:
     return (candidates + shipped)[0]
 
 
-def _shipped():
+def _shipped() -> tuple[Path, Path]:
     """In a wheel beside the code, in a checkout at its top."""
     package = Path(__file__).parent
     return package / "weights", package.parent / "checkpoints"
 
 
-def _fetched():
+def _fetched() -> Path | None:
     try:
         return Path(own("convert.originals.fetching").default_folder())
     except (OSError, RuntimeError):  # there is no home to keep anything in
         return None
 
 
-def _holds_all_nets(folder):
+def _holds_all_nets(folder: Path) -> bool:
     """By the layout alone, so that nothing large is read twice."""
     return all((folder / net.folder / "model.ckpt.index").is_file() for net in KIND.nets)
 

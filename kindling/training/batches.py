@@ -51,7 +51,7 @@ class Noise:
     shot: float = 0.0  # 1 / the electrons of a white pixel, at most
     read: float = 0.0  # standard deviation in the dark, at most
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return self.shot > 0 or self.read > 0
 
     def added(self, x: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -193,7 +193,7 @@ def restoration_batch(
     return _stack(rows)
 
 
-def _place(shape, sampling, random):
+def _place(shape: Sequence[int], sampling: Sampling, random: np.random.Generator) -> tuple[tuple[slice, ...], int]:
     """Where to cut, as two slices, and how to turn."""
     corner = [int(random.integers(size - sampling.patch + 1)) for size in shape[:2]]
     return tuple(slice(at, at + sampling.patch) for at in corner), int(random.integers(sampling.modes))
@@ -206,6 +206,6 @@ def _window(side: slice, size: int) -> tuple[slice, slice]:
     return window, slice(side.start - start, side.stop - start)
 
 
-def _stack(rows):
+def _stack(rows: Sequence[Sequence[np.ndarray]]) -> tuple[np.ndarray, ...]:
     """A list of rows of images -> one array for each column."""
     return tuple(np.ascontiguousarray(np.stack(column), dtype=np.float32) for column in zip(*rows, strict=True))

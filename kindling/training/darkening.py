@@ -56,7 +56,7 @@ def darkened(bright: np.ndarray, largest: float, camera: Camera, random: np.rand
     return np.clip(picture / np.float32(255 * max(white, 0.02)), 0, 1).astype(np.float32)
 
 
-def _as_jpeg(picture, quality):
+def _as_jpeg(picture: np.ndarray, quality: int) -> np.ndarray:
     """What is left of (h, w, 3) uint8 once it was written as a JPEG with all its colours."""
     file = io.BytesIO()
     Image.fromarray(picture).save(file, "JPEG", quality=quality, subsampling=0)

@@ -173,7 +173,7 @@ def batch(
     return tuple(np.ascontiguousarray(np.stack(column), dtype=np.float32) for column in zip(*rows, strict=True))
 
 
-def _photo_to_patch(ratios, cut):
+def _photo_to_patch(ratios: np.ndarray, cut: Sequence[slice]) -> float:
     """The photo's ratio over that of the patch at `cut`."""
     inside = ratios[tuple(slice(s.start // POOL, max(s.stop // POOL, s.start // POOL + 1)) for s in cut)]
     return float(ratios.mean() / inside.mean())

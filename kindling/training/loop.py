@@ -55,7 +55,7 @@ def train(
     """
     saved, last, step = start, time.monotonic(), start
 
-    def keep():
+    def keep() -> int:
         state = trainer.state()
         bad = [
             f"{part} of {name}" for part in PARTS for name, x in state.get(part, {}).items() if not np.isfinite(x).all()
@@ -82,7 +82,7 @@ def train(
     return step
 
 
-def _sound(saved):
+def _sound(saved: int) -> str:
     """What is left to a person whose training diverged."""
     if not saved:
         return "nothing was saved before: start anew in another --out with a smaller --lr"
@@ -143,9 +143,9 @@ def stoppable() -> Iterator[Callable[[], bool]]:
 
     A second one ends the process as usual.
     """
-    asked = []
+    asked: list[int] = []
 
-    def ask(number, frame):
+    def ask(number: int, frame: object) -> None:
         asked.append(number)
         for known, handler in before.items():
             signal.signal(known, handler)

@@ -112,7 +112,7 @@ def train(
             pictures = previews.pictures(plan, pairs, decompose, trainer.run)
             seen = Watch(Log(target, every, begun), board, pictures, progress, warn, plan.loss is not None)
 
-            def save(step, state):
+            def save(step: int, state: State) -> None:
                 loop.save_state(target, state, plan, step)
                 doors.write(out, state["weights"], {"task": task, "step": str(step)})
                 seen.draw(step)
@@ -145,7 +145,9 @@ def _refuse(task: str, target: Path, resume: bool, settings: Mapping[str, Any]) 
         raise KindlingError(f"--patch {settings['patch']} is too small for SSIM's window of 11 pixels; 16 or more")
 
 
-def _objective(task, settings, features, doors):
+def _objective(
+    task: str, settings: dict[str, Any], features: Path | None, doors: Doors
+) -> tuple[dict[str, Any], str | None]:
     """What --loss asks for, as options of the trainer, and the fingerprint of its features."""
     if settings["loss"] is None:
         if features:
