@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from kindling.core.errors import KindlingError
 from kindling.core.model import Array, Layered, Model
@@ -17,6 +17,19 @@ from kindling.core.optional import import_framework
 from kindling.core.packages import own
 from kindling.families.registry import KIND
 from kindling.training.protocols import Trainer
+
+if TYPE_CHECKING:  # what the rows name by strings keeps the protocols
+    import kind_tf.joint
+    import kind_tf.runtime
+    import kind_tf.train
+    import kind_torch.joint
+    import kind_torch.runtime
+    import kind_torch.train
+
+    _MODELS: tuple[type[Layered], ...] = (kind_torch.runtime.Model, kind_tf.runtime.Model)
+    _TRAINERS: tuple[type[Trainer], ...] = (
+        kind_torch.train.Trainer, kind_torch.joint.JointTrainer, kind_tf.train.Trainer, kind_tf.joint.JointTrainer,
+    )  # fmt: skip
 
 __all__ = ["RUNTIMES", "Precision", "Runtime", "default_weights", "open_arrays", "open_model", "trainer"]
 
