@@ -121,7 +121,7 @@ def _layer(name, layers):
     return layers[place] if place < len(layers) else None
 
 
-def _made_keras(arrays, metadata) -> bytes:
+def _made_keras(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> bytes:
     """As `save_weights` of Keras 2 wrote it, which Keras of any version loads by layer."""
     layers = [name.split("/")[0] for name in arrays if name.endswith("weights")]
     memory = io.BytesIO()

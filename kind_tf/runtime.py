@@ -29,7 +29,7 @@ class Model:
 
     def __init__(self, kind: KinD, said: Mapping[str, str] | None = None):
         self.kind = kind
-        self.said = dict(said or {})
+        self.said: Mapping[str, str] = dict(said or {})
         self._gpu = "GPU" in (kind.device or _first_device())
         self.device = "cpu" if not self._gpu else f"cuda:{(kind.device or 'GPU:0').rpartition(':')[2]}"
         self.precision: str = kind.dtype.name
@@ -82,6 +82,6 @@ def open_model(
     return Model(kind, said)
 
 
-def _first_device():
+def _first_device() -> str:
     """Where TensorFlow computes if nobody says where."""
     return "GPU:0" if tf.config.list_logical_devices("GPU") else "CPU:0"

@@ -30,7 +30,7 @@ class Model:
 
     def __init__(self, kind: KinD, said: Mapping[str, str] | None = None):
         self.kind = kind
-        self.said = dict(said or {})
+        self.said: Mapping[str, str] = dict(said or {})
         self._like = next(kind.parameters())
         self.device = str(self._like.device)
         self.precision = str(self._like.dtype).removeprefix("torch.")

@@ -11,11 +11,11 @@ report = kindling.parity()                                        # TensorFlow a
 """
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from kindling.core.model import Array, Model
 from kindling.core.names import to_slim, to_torch
 from kindling.core.optional import import_framework
 from kindling.core.packages import own
+from kindling.core.words import ProtocolName, Ratio
 from kindling.enhancing import pictures
 from kindling.enhancing.ratio import check_ratio
 from kindling.enhancing.render import Prepared, Tile
@@ -51,10 +52,10 @@ LARGEST = 512  # a side of a photo in parity; float64 through the restoration ne
 def enhance(
     image: "Picture",
     model: Model | str = "torch",
-    ratio: float | str = "default",
+    ratio: Ratio = "default",
     tile: Tile = "auto",
     *,
-    protocol: str = "default",
+    protocol: ProtocolName | Literal["default"] = "default",
     strength: float = 1.0,
     denoise: float = 1.0,
     progress: Callable[[int], None] = lambda pixels: None,
@@ -118,8 +119,8 @@ def evaluate(
     weights: Folder | None = None,
     device: str = "auto",
     precision: Precision = "float32",
-    ratio: float | str = "gt",
-    protocol: str = "lol",
+    ratio: float | Literal["auto", "gt"] = "gt",
+    protocol: ProtocolName = "lol",
     gt_mean: bool = False,
     denoise: float = 1.0,
     tile: Tile = "auto",
@@ -177,7 +178,7 @@ def parity(
     cases = [photo_case(image) for image in images] + random_cases(sizes, seed)
     variables, ported = parity_weights(weights or default_weights(), port_weights, (reference, port))
     sources = (str(weights or default_weights()), str(port_weights or weights or default_weights()))
-    sides = [
+    first, second = (
         Side(NAMES.get(name, name), *(
             open_arrays(arrays, name, device=place, precision=precision, source=source)
             for precision in ("float32", "float64")
@@ -185,14 +186,14 @@ def parity(
         for name, arrays, source, place in zip(
             (reference, port), (variables, ported), sources, ("cpu", device), strict=True
         )
-    ]  # fmt: skip
+    )  # fmt: skip
 
-    def announced():
+    def announced() -> Iterator[Case]:
         for number, case in enumerate(cases, start=1):
             progress(case.name, number, len(cases))
             yield case
 
-    report = compare(*sides, announced(), tolerance)
+    report = compare(first, second, announced(), tolerance)
     return report if report.ok else replace(report, diagnosis=diagnose(variables, ported))
 
 
@@ -223,9 +224,10 @@ def train(
         write=partial(convert.write, force=True),
         fingerprint=convert.fingerprint,
     )
-    files = {"decom": decom, "start": start, "features": features}
-    paths = {name: Path(path) for name, path in files.items() if path is not None}
-    return run_training(task, Path(data), Path(out), doors, **paths, **options)
+    paths = [None if path is None else Path(path) for path in (decom, start, features)]
+    return run_training(
+        task, Path(data), Path(out), doors, decom=paths[0], start=paths[1], features=paths[2], **options
+    )
 
 
 def parity_weights(
@@ -274,10 +276,10 @@ def _opened_for(
     return model, about
 
 
-def _loaded(model):
+def _loaded(model: Model | str) -> Model:
     return _open_once(model, str(default_weights())) if isinstance(model, str) else model
 
 
 @lru_cache(maxsize=2)
-def _open_once(runtime, weights):
+def _open_once(runtime: str, weights: str) -> Model:
     return open_model(weights, runtime)

@@ -55,7 +55,7 @@ def plan(*pickles: BinaryIO) -> Plan:
     return found
 
 
-def _follow(pickle, found) -> Iterator[object]:
+def _follow(pickle: BinaryIO, found: Plan) -> Iterator[object]:
     """Run down the opcodes with a stack of plain values, None for all that is made; yields the storages asked for."""
     stack: list[Any] = []
     memo: dict[Any, Any] = {}
@@ -68,7 +68,7 @@ def _follow(pickle, found) -> Iterator[object]:
         elif name == "MARK":
             stack.append(MARK)
         elif name in ("GLOBAL", "INST"):
-            found.names.add(argument)
+            found.names.add(str(argument))
             if name == "INST":
                 _pop_to_mark(stack)
             stack.append(argument)

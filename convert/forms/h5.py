@@ -191,7 +191,7 @@ def _problem_with_chunks(item, plist, size):
     return None
 
 
-def _inflates(item) -> bool:
+def _inflates(item: "h5py.Dataset") -> bool:
     """Does a compressed chunk unpack to more than a chunk? HDF5 itself would go on to the end of it."""
     plist = item.id.get_create_plist()
     filters = [plist.get_filter(k)[0] for k in range(plist.get_nfilters())]

@@ -101,7 +101,7 @@ class Downloader:
             raise requests.ConnectionError(f"it ended after {have:,} of {self.largest:,} bytes")
 
 
-def _why(error) -> str:
+def _why(error: Exception) -> str:
     """The last cause, in the words of the system where there are some."""
     while isinstance(error.args[0] if error.args else None, Exception):
         error = error.args[0]

@@ -5,24 +5,26 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import click
 
 from kindling.commands import options
 from kindling.commands.options import Ratio
 from kindling.commands.progress import Bar
+from kindling.core import words
 from kindling.core.errors import KindlingError
 from kindling.core.files import refuse_existing
 from kindling.core.model import Model
 from kindling.enhancing import memory
 from kindling.enhancing.ratio import PROTOCOLS, default_protocol, default_ratio
-from kindling.enhancing.render import enhance_file
+from kindling.enhancing.render import Tile, enhance_file
 from kindling.photos.find import Found, find
 from kindling.photos.jobs import Job, Naming, aim, plan
 from kindling.photos.kinds import kind_of
 from kindling.photos.photo import MEGAPIXELS
 from kindling.photos.streams import received
-from kindling.runtimes import RUNTIMES, open_model
+from kindling.runtimes import RUNTIMES, Precision, open_model
 
 USEFUL = 5.0  # the largest ratio the original speaks of
 PIPE = "-"  # standard input or output
@@ -80,23 +82,25 @@ Examples:
     "--max-megapixels", type=click.FloatRange(0), default=MEGAPIXELS, show_default=True, help="Refuse larger photos."
 )
 def enhance(
-    inputs, out, recursive, suffix, first_dot, ext, no_metadata, skip_existing, force, weights, runtime, device,
-    precision, ratios, protocol, strength, denoise, parts, compare, max_side, tile, max_megapixels,
-):  # fmt: skip
+    inputs: tuple[Path, ...], out: str, recursive: bool, suffix: str, first_dot: bool, ext: str, no_metadata: bool,
+    skip_existing: bool, force: bool, weights: Path | None, runtime: str, device: str, precision: Precision,
+    ratios: tuple[words.Ratio, ...], protocol: words.ProtocolName | None, strength: float, denoise: float, parts: bool,
+    compare: bool, max_side: int | None, tile: Tile, max_megapixels: float,
+) -> int:  # fmt: skip
     """Brighten photos: files, folders, or patterns such as '*.jpg', into OUT/<name>_kindle.<kind>.
 
     A photo that cannot be read is reported and the rest goes on; the exit code is then 2.
     """
     if Path(suffix).name != suffix and suffix:
         raise click.BadParameter(f"{suffix} has a folder in it.", param_hint="'--suffix'")
-    asked = tuple(dict.fromkeys(ratios)) or ("default",)
+    asked: tuple[words.Ratio, ...] = tuple(dict.fromkeys(ratios)) or ("default",)
     for ratio in asked:
         if isinstance(ratio, float) and ratio > USEFUL:
             click.echo(
                 f"kindling: a ratio of {ratio:g} is beyond {USEFUL:g}, the most the nets are meant for", err=True
             )
     naming = Naming(suffix=suffix, ext=ext, ratios=asked, parts=parts, compare=compare, first_dot=first_dot)
-    dials = {
+    dials: dict[str, Any] = {
         "tile": tile, "megapixels": max_megapixels, "max_side": max_side, "metadata": not no_metadata,
         "protocol": protocol or "default", "strength": strength, "denoise": denoise,
     }  # fmt: skip
@@ -146,8 +150,8 @@ def enhance(
 def _said(model, asked, protocol):
     """What was asked of the model, in words."""
     ratios = [default_ratio(model) if ratio == "default" else ratio for ratio in asked]
-    words = ", ".join(ratio if isinstance(ratio, str) else f"{ratio:g}" for ratio in ratios)
-    return f" (ratio {words}, protocol {protocol or default_protocol(model)}, {model.runtime} on {model.device})"
+    numbers = ", ".join(ratio if isinstance(ratio, str) else f"{ratio:g}" for ratio in ratios)
+    return f" (ratio {numbers}, protocol {protocol or default_protocol(model)}, {model.runtime} on {model.device})"
 
 
 def _printable(text):

@@ -1,6 +1,8 @@
 """`kindling evaluate`: evaluate_LOLdataset.py of the original, with the figures it leaves to others."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Literal
 
 import click
 from rich.console import Console
@@ -12,12 +14,14 @@ from kindling import api
 from kindling.commands import options
 from kindling.commands.output import printable
 from kindling.core.errors import KindlingError
+from kindling.core.words import ProtocolName
 from kindling.enhancing import memory
+from kindling.enhancing.render import Tile
 from kindling.evaluating import tables
 from kindling.evaluating.evaluation import Evaluation
 from kindling.evaluating.metrics import DEFINITIONS
 from kindling.evaluating.scores import PROTOCOLS
-from kindling.runtimes import RUNTIMES
+from kindling.runtimes import RUNTIMES, Precision
 
 
 @click.command()
@@ -52,9 +56,10 @@ from kindling.runtimes import RUNTIMES
     "--table", "kind", type=click.Choice(list(tables.WRITERS)), help="Print the figures as this, in place of the text."
 )
 def evaluate(
-    folders, low, high, results, out, force, weights, runtime, device, precision, ratio, protocol, denoise, gt_mean,
-    tile, psnr_at_least, kind,
-):  # fmt: skip
+    folders: tuple[Path, ...], low: Path | None, high: Path | None, results: tuple[str, ...], out: Path, force: bool,
+    weights: Path | None, runtime: str, device: str, precision: Precision, ratio: float | Literal["auto", "gt"],
+    protocol: ProtocolName, denoise: float, gt_mean: bool, tile: Tile, psnr_at_least: float | None, kind: str | None,
+) -> int:  # fmt: skip
     """Enhance the photos in LOW and measure them against their partners in HIGH.
 
     Of one folder, ROOT, the layout is recognised: LOL, LOL-v2, low/ and high/, input/ and target/ or gt/. With
@@ -75,7 +80,7 @@ def evaluate(
     with Progress(console=console, disable=not console.is_terminal) as shown:
         task = shown.add_task("evaluating", total=None)
 
-        def progress(evaluation):
+        def progress(evaluation: Evaluation) -> None:
             seen[:] = [evaluation]
             shown.update(task, total=evaluation.total, completed=evaluation.done)
 
@@ -92,16 +97,17 @@ def evaluate(
             raise
     _show(evaluation, kind)
     bar = float("-inf") if psnr_at_least is None else psnr_at_least
-    short = [summary for summary in evaluation.summaries if summary.means["psnr"] < bar]
-    for summary in short:
+    psnrs = [(summary, summary.means["psnr"]) for summary in evaluation.summaries]
+    short = [(summary, psnr) for summary, psnr in psnrs if psnr is not None and psnr < bar]
+    for summary, psnr in short:
         _say(
-            f"the mean PSNR of {summary.method} is {summary.means['psnr']:.2f} dB over {summary.images} images, and "
+            f"the mean PSNR of {summary.method} is {psnr:.2f} dB over {summary.images} images, and "
             f"--psnr-at-least asks for {psnr_at_least:g}"
         )
     return 2 if evaluation.failures else int(bool(short))
 
 
-def _sides(folders, low, high):
+def _sides(folders: tuple[Path, ...], low: Path | None, high: Path | None) -> tuple[Path | None, Path | None]:
     if len(folders) > 2:
         raise click.UsageError(f"there are {len(folders)} folders; name LOW and HIGH, or one ROOT.")
     for word, side, position in (("--low", low, 0), ("--high", high, 1)):
@@ -111,11 +117,11 @@ def _sides(folders, low, high):
     return first if low is None else low, second if high is None else high
 
 
-def _say(sentence):
+def _say(sentence: str) -> None:
     click.echo(f"kindling: {printable(sentence)}", err=True)
 
 
-def _show(evaluation, kind):
+def _show(evaluation: Evaluation, kind: str | None) -> None:
     """What went wrong, then the figures: of one method image by image, of several side by side."""
     for failure in evaluation.failures:
         _say(failure)
@@ -128,6 +134,7 @@ def _show(evaluation, kind):
         click.echo(evaluation.table(kind).encode("utf-8", "backslashreplace").decode(), nl=False)
         return
     names = [name for name in DEFINITIONS if any(summary.means[name] is not None for summary in summaries)]
+    rows: list[tuple[str, Mapping[str, Any]]]
     if len(summaries) == 1:
         rows = [(score.image, vars(score)) for score in evaluation.scores]
         rows.append((f"mean of {summaries[0].images}", summaries[0].means))

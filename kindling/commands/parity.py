@@ -61,7 +61,10 @@ Examples:
 @json_option("every number")
 @click.option("--html", "html_file", type=click.Path(path_type=Path), help="Write the tables to this file.")
 @click.option("--force", is_flag=True, help="Overwrite the files of --json and --html.")
-def parity(weights, torch_weights, device, images, sizes, seed, tolerance, layers, json_file, html_file, force):
+def parity(
+    weights: Path | None, torch_weights: Path | None, device: str, images: tuple[Path, ...], sizes: tuple[str, ...],
+    seed: int, tolerance: float | None, layers: bool, json_file: Path | None, html_file: Path | None, force: bool,
+) -> int:  # fmt: skip
     """Prove that the two frameworks compute the same, or name the first layer where they do not (exit code 1).
 
     Both run in float64 too, where they must agree to 1e-10. In float32, PyTorch must be as close to that exact answer
@@ -74,7 +77,7 @@ def parity(weights, torch_weights, device, images, sizes, seed, tolerance, layer
     stderr = Console(stderr=True)
     with stderr.status("loading both frameworks") if stderr.is_terminal else contextlib.nullcontext() as status:
 
-        def announce(case, number, count):
+        def announce(case: str, number: int, count: int) -> None:
             if status:
                 status.update(f"comparing on {case} ({number} of {count}), float32 and float64")
 

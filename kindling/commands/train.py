@@ -1,6 +1,8 @@
 """`kindling train`: each net of KinD from pairs of photos, with the original's recipe unless told otherwise."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -11,7 +13,8 @@ from kindling import api
 from kindling.commands import options
 from kindling.enhancing import memory
 from kindling.runtimes import RUNTIMES
-from kindling.training.plan import RECIPES
+from kindling.training.loop import Progress
+from kindling.training.plan import RECIPES, Plan
 
 
 class _Decay(click.ParamType):
@@ -92,7 +95,10 @@ Examples:
     show_default=True,
     help="Write a row of losses.csv so often, in steps.",
 )
-def train(task, folder, out, decom, runtime, start, resume, minutes, every, device, features, **settings):
+def train(
+    task: str, folder: Path, out: Path, decom: Path | None, runtime: str, start: Path | None, resume: bool,
+    minutes: float, every: int, device: str, features: Path | None, **settings: Any,
+) -> int:  # fmt: skip
     """Train DecomNet (decomposition), then Illumination_adjust_net (adjustment) and Restoration_net (restoration).
 
     The last two look at the photos through the first, which stays as it is. Stop with Ctrl-C at any time.
@@ -106,14 +112,15 @@ def train(task, folder, out, decom, runtime, start, resume, minutes, every, devi
 
     with Bar(*columns, console=console, disable=not console.is_terminal) as bar:
 
-        def started(plan, step):
+        def started(plan: Plan, step: int) -> None:
             bar.add_task(task, total=plan.steps, completed=step, terms="")
 
-        def show(progress, means):
-            terms = {"terms": " ".join(f"{k} {v:.4f}" for k, v in means.items())} if means else {}
-            bar.update(bar.task_ids[0], completed=progress.step, **terms)
+        def show(progress: Progress, means: Mapping[str, float] | None) -> None:
+            bar.update(bar.task_ids[0], completed=progress.step)
+            if means:
+                bar.update(bar.task_ids[0], terms=" ".join(f"{k} {v:.4f}" for k, v in means.items()))
 
-        def warn(sentence):
+        def warn(sentence: str) -> None:
             said = f"kindling: warning: {sentence}"
             console.print(said, style="yellow", markup=False, highlight=False, soft_wrap=True)
 

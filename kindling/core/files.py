@@ -90,7 +90,7 @@ def refuse_existing(targets: Sequence[Path], force: bool) -> None:
         raise KindlingError.of("the output exists already", existing, "give another name, or --force to overwrite")
 
 
-def _take_back(made):
+def _take_back(made: Sequence[Path]) -> None:
     for path in made:
         with contextlib.suppress(OSError):  # never made, or not empty: something else was put there meanwhile
             path.rmdir()

@@ -4,7 +4,7 @@ The nets come in as a `Model`, so this file knows no framework. The fusion is th
 which makes the TensorFlow runtime's pixels identical to the authors'.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Literal
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from kindling.core.errors import KindlingError, OutOfMemory
 from kindling.core.model import Array, Model
+from kindling.core.words import ProtocolName, Ratio
 from kindling.enhancing.memory import auto_grid
 from kindling.enhancing.ratio import (
     PROTOCOLS,
@@ -88,12 +89,12 @@ class Prepared:
             return true_ratio(self._kept, partner.stretched, self._grid, self.model)
         return true_ratio(self._kept, lambda rows, columns: partner[rows, columns], self._grid, self.model)
 
-    def number(self, ratio: float | str) -> float:
+    def number(self, ratio: Ratio) -> float:
         """A ratio that is asked for, as a number: "default", "auto" or one from 0 up."""
         ratio = default_ratio(self.model) if ratio == "default" else ratio
         return self.auto_ratio if ratio == "auto" else check_ratio(ratio)
 
-    def protocol(self, name: str) -> str:
+    def protocol(self, name: ProtocolName | Literal["default"]) -> ProtocolName:
         """A protocol that is asked for; KindlingError if it is none."""
         if name == "default":
             return default_protocol(self.model)
@@ -101,16 +102,16 @@ class Prepared:
             raise KindlingError(f"a protocol of {name!r}: expected {' or '.join(PROTOCOLS)}")
         return name
 
-    def adjusted(self, ratio: float | str) -> Array:
+    def adjusted(self, ratio: Ratio) -> Array:
         """The illumination, adjusted by `ratio`."""
         (lit,) = self.model.run("adjust", self.L[np.newaxis], ratio=self.number(ratio))
         return lit[0]
 
     def at(
         self,
-        ratio: float | str = "default",
+        ratio: Ratio = "default",
         *,
-        protocol: str = "default",
+        protocol: ProtocolName | Literal["default"] = "default",
         strength: float = 1.0,
         denoise: float = 1.0,
     ) -> Array:
@@ -136,10 +137,10 @@ class Prepared:
 
     def render(
         self,
-        wanted: list[tuple[str, float | None]],
+        wanted: Sequence[tuple[str, float | None]],
         dtype: type = np.uint8,
         *,
-        protocol: str = "default",
+        protocol: ProtocolName | Literal["default"] = "default",
         strength: float = 1.0,
         denoise: float = 1.0,
         done: Progress = lambda pixels: None,
@@ -152,7 +153,9 @@ class Prepared:
         """
         height, width = self.size
         ratios = list(dict.fromkeys(ratio for _, ratio in wanted if ratio is not None))
-        pictures = {(what, of): np.empty((height, width, channels(what)), dtype) for what, of in wanted}
+        pictures: dict[tuple[str, float | None], Array] = {
+            (what, of): np.empty((height, width, channels(what)), dtype) for what, of in wanted
+        }
 
         source = {"enhanced": "lit" if self.protocol(protocol) == "lol" else "enhanced"}
 

@@ -8,11 +8,13 @@ place of L_high. docs/enhance.md has what each brings.
 
 import math
 from collections.abc import Callable, Iterable
+from typing import Literal
 
 import numpy as np
 
 from kindling.core.errors import KindlingError
 from kindling.core.model import Array, Model
+from kindling.core.words import ProtocolName
 from kindling.enhancing.tiles import Grid, Kept, Read, decompose
 from kindling.families.kind.estimator import Estimator
 
@@ -29,7 +31,7 @@ __all__ = [
 EPSILON = np.float32(0.0001)  # the original's, against division by 0
 LEVEL = np.float32(0.62)  # mean of L over the well-lit photos of pairs/train, by the authors' decomposition
 SEEN = 4e6  # pixels that the estimator looks at, at most
-PROTOCOLS = ("lol", "photo")
+PROTOCOLS: tuple[ProtocolName, ...] = ("lol", "photo")
 LARGEST = 10.0  # beyond, the adjustment net hardly answers, and a black photo would ask for thousands
 
 
@@ -66,20 +68,20 @@ def estimator_of(model: Model) -> Estimator | None:
     return Estimator.parse(text, "the estimator of the weights") if text else None
 
 
-def default_ratio(model: Model) -> float | str:
+def default_ratio(model: Model) -> float | Literal["auto"]:
     """What is asked for where nobody says: "auto" of weights with an estimator, else what their authors ask for."""
     ratio: float = model.family.ratio
     return "auto" if model.said.get("estimator") else ratio
 
 
-def default_protocol(model: Model) -> str:
+def default_protocol(model: Model) -> ProtocolName:
     """How the picture is put together where nobody says: weights with an estimator were trained on the picture that
     people get, restored * adjusted, as evaluate_LOLdataset.py; others are blended as their authors' evaluate.py does.
     """
     return "lol" if model.said.get("estimator") else "photo"
 
 
-def check_ratio(ratio: float) -> float:
+def check_ratio(ratio: float | str) -> float:
     """Refuse what cannot be asked of the adjustment net: a ratio below 0, infinite, NaN, or no number at all."""
     try:
         number = float(ratio)

@@ -3,13 +3,15 @@
 kindling/enhancing/prepared.py makes the pictures, tile by tile.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 
 from kindling.core.files import move_into_place, staging
 from kindling.core.model import Array, Model
+from kindling.core.words import ProtocolName
 from kindling.enhancing.prepared import Prepared, Progress, Tile, channels, check_share, choose_grid, prepare
 from kindling.enhancing.sheet import sheet, smaller
 from kindling.enhancing.tiles import Grid, pieces, whole
@@ -34,7 +36,8 @@ def enhance_image(image: Array, model: Model, ratio: float = 5.0, grid: Grid | N
     grid: the tiles to go by; by default the photo is taken whole.
     """
     enhanced = np.empty_like(image)
-    grid = grid or whole(*image.shape[:2], model.family)
+    height, width = image.shape[:2]
+    grid = grid or whole(height, width, model.family)
     for piece in pieces(lambda rows, columns: image[rows, columns], grid, model, [ratio]):
         enhanced[piece.rows, piece.columns] = piece.enhanced[0]
     return enhanced
@@ -48,7 +51,7 @@ def enhance_file(
     megapixels: float = MEGAPIXELS,
     max_side: int | None = None,
     metadata: bool = True,
-    protocol: str = "default",
+    protocol: ProtocolName | Literal["default"] = "default",
     strength: float = 1.0,
     denoise: float = 1.0,
     done: Progress = lambda pixels: None,
@@ -96,7 +99,7 @@ def enhance_file(
 def render(
     photo: Photo,
     model: Model,
-    wanted: list[tuple[str, float | None]],
+    wanted: Sequence[tuple[str, float | None]],
     tile: Tile = "auto",
     dtype: type = np.uint8,
     done: Progress = lambda pixels: None,

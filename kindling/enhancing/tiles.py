@@ -14,6 +14,7 @@ import math
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import BinaryIO
 
 import numpy as np
 
@@ -91,27 +92,28 @@ class Kept:
         self.shape, self.dtype = (height, width, 4), np.dtype(dtype)
         self.row = width * 4 * self.dtype.itemsize
         in_memory = height * self.row <= IN_MEMORY
-        self._array = np.empty(self.shape, dtype) if in_memory else None
-        self._file = None if in_memory else tempfile.TemporaryFile()  # noqa: SIM115 - closed with the object
+        self._store: Array | BinaryIO = (
+            np.empty(self.shape, dtype) if in_memory else tempfile.TemporaryFile()  # noqa: SIM115 - closed with the object
+        )
 
     def put(self, rows: slice, R: Array, L: Array) -> None:
         """Keep these rows. R: (h, w, 3), L: (h, w, 1)."""
-        if self._array is not None:
-            self._array[rows, :, :3], self._array[rows, :, 3:] = R, L
+        if isinstance(self._store, np.ndarray):
+            self._store[rows, :, :3], self._store[rows, :, 3:] = R, L
         else:
-            self._file.seek(rows.start * self.row)
+            self._store.seek(rows.start * self.row)
             for top in range(0, _length(rows), STRIP):  # in strips, or R and L would be in memory twice more
                 strip = slice(top, top + STRIP)
-                self._file.write(np.concatenate([R[strip], L[strip]], axis=2).tobytes())
+                self._store.write(np.concatenate([R[strip], L[strip]], axis=2).tobytes())
 
     def get(self, rows: slice) -> tuple[Array, Array]:
         """R (h, w, 3) and L (h, w, 1) of these rows."""
-        if self._array is not None:
-            band = self._array[rows]
+        if isinstance(self._store, np.ndarray):
+            band = self._store[rows]
         else:
-            self._file.seek(rows.start * self.row)
-            band = np.empty((_length(rows), *self.shape[1:]), self.dtype)
-            self._file.readinto(memoryview(band).cast("B"))
+            self._store.seek(rows.start * self.row)
+            numbers = np.frombuffer(self._store.read(_length(rows) * self.row), self.dtype)
+            band = numbers.reshape(_length(rows), *self.shape[1:])
         return band[..., :3], band[..., 3:]
 
 
@@ -207,6 +209,7 @@ def pieces(
     arithmetic.
     """
     halo = model.family.net("restore").reach.halo
+    bands: Iterator[tuple[slice, Array, Array]]
     bands = decompose(read, grid, model, halo) if kept is None else _bands(kept, grid, halo)
     for row in grid.rows:
         present, R, L = next(bands)

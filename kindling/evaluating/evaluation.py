@@ -9,6 +9,7 @@ import os
 import platform
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from kindling.core.errors import KindlingError, MissingNetError
@@ -192,13 +193,13 @@ def measure(
 def _steps(plan, model, settings, distance):
     """The pictures, each with the function that measures it."""
     for low, high in plan.pairs.pairs if plan.pairs else ():
-        yield low, lambda low=low, high=high: _enhanced(low, high, plan.target(low), model, settings, distance)
+        yield low, partial(_enhanced, low, high, plan.target(low), model, settings, distance)
     called = {high: low.name for low, high in plan.pairs.pairs} if plan.pairs else {}
     for result in plan.results:
         for picture, partner in result.pictures:
             image = called.get(partner, partner.name)
             of = picture, partner, image, result.method
-            yield picture, lambda of=of: measure_file(*of, settings.gt_mean, distance)
+            yield picture, partial(measure_file, *of, settings.gt_mean, distance)
 
 
 def _enhanced(low, high, target, model, settings, distance):

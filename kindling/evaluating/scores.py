@@ -8,11 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import Literal
 
 import numpy as np
 
 from kindling.core.errors import KindlingError
 from kindling.core.model import Array, Model
+from kindling.core.words import ProtocolName
 from kindling.enhancing.ratio import check_ratio
 from kindling.enhancing.render import Tile, check_share, prepare
 from kindling.evaluating import metrics
@@ -62,9 +64,9 @@ PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
 class Settings:
     """How pictures are made and measured. Raises KindlingError for a word that is not known, a number out of range."""
 
-    ratio: float | str = "gt"
+    ratio: float | Literal["auto", "gt"] = "gt"
     """A number from 0 up; "auto", from the dark photo; "gt", from its partner, as the original does."""
-    protocol: str = "lol"
+    protocol: ProtocolName = "lol"
     """A key of PROTOCOLS."""
     gt_mean: bool = False
     """Whether the brightness is set to the partner's before measuring."""

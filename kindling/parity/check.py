@@ -132,7 +132,7 @@ def _steps(case, reference, present):
     family, r, i = reference.single.family, case.r, case.i
     if r is None and family.net("decompose").scope in present:
         r, i = reference.single.run("decompose", case.x)
-    inputs = {"decompose": (case.x,)}
+    inputs: dict[str, tuple[np.ndarray, ...]] = {"decompose": (case.x,)}
     if r is not None:  # else it is a photo, and there is nothing to decompose it with
         ratio = case.ratio if isinstance(case.ratio, np.ndarray) else np.full_like(i, case.ratio)
         inputs |= {"restore": (r, i), "adjust": (i, ratio)}
@@ -186,7 +186,8 @@ def _layer_rows(case, reference, port, net, inputs, options, tolerance):
 def _row(case, what, results, tolerance, relative):
     notes = [r for r in results if isinstance(r, str)]
     if notes:
-        return Row(case, what, *[math.inf] * 5, ok=False, note=notes[0])
+        lost = math.inf
+        return Row(case, what, lost, lost, lost, lost, lost, ok=False, note=notes[0])
     exact, reference, exact_port, port = results
     scale = magnitude(exact) if relative else 1.0
     row = Row(

@@ -115,7 +115,9 @@ def _difference(name: str, a: Array | None, b: Array | None) -> Difference:
 # --- findings ----------------------------------------------------------------------------------------------------
 
 
-def _only_in_one(different, first, second) -> Iterable[Finding]:
+def _only_in_one(
+    different: Mapping[str, Difference], first: Mapping[str, Array], second: Mapping[str, Array]
+) -> Iterable[Finding]:
     sides: list[tuple[State, Mapping[str, Array], FindingKind, str]] = [
         ("only in the first", first, "missing", "missing in the second"),
         ("only in the second", second, "extra", "only in the second"),
@@ -131,7 +133,9 @@ def _only_in_one(different, first, second) -> Iterable[Finding]:
             yield Finding(kind=kind, sentence=sentence, names=tuple(own))
 
 
-def _exchanged(different, first, second) -> tuple[list[Finding], set[str]]:
+def _exchanged(
+    different: Mapping[str, Difference], first: Mapping[str, Array], second: Mapping[str, Array]
+) -> tuple[list[Finding], set[str]]:
     """Variables that hold what another one holds in the first."""
     owners: dict[tuple[tuple[int, ...], bytes], list[str]] = defaultdict(list)
     for name, array in first.items():

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from kindling.parity.check import Report
+from kindling.parity.check import Report, Row
 
 
 def number(x: float) -> str:
@@ -74,7 +74,7 @@ def _table(title, rows, reference, port, names):
 
 def _by_net(rows):
     """Net -> one row for each of its layers: that of the input on which the port is furthest (a failed one first)."""
-    worst = {}
+    worst: dict[str, dict[str, Row]] = {}
     for row in rows:
         layers = worst.setdefault(row.what.split("/")[0], {})
         other = layers.get(row.what)

@@ -5,8 +5,8 @@ in a table what each kind of file takes.
 """
 
 import zlib
-from collections.abc import Iterator
-from typing import Any, TypedDict
+from collections.abc import Iterator, Mapping
+from typing import Any, BinaryIO, TypedDict
 
 from kindling.photos.directories import Tiff, Unreadable
 from kindling.photos.exif import of_directory
@@ -29,7 +29,7 @@ class Carried(TypedDict, total=False):
     chunks: tuple[tuple[bytes, bytes], ...]
 
 
-def of_pillow(info: dict[str, Any]) -> Carried:
+def of_pillow(info: Mapping[str | tuple[int, int], Any]) -> Carried:
     """From what Pillow or pillow-heif says of an image that it opened."""
     exif = (info.get("exif") or b"").removeprefix(b"Exif\0\0")
     xmp = info.get("xmp") or b""
@@ -40,9 +40,10 @@ def of_pillow(info: dict[str, Any]) -> Carried:
         "iptc": (info.get("photoshop") or {}).get(IPTC_RESOURCE, b""),
     }
     if "dpi" in info and all(0 < per_inch < 1e5 for per_inch in info["dpi"]):
-        carried["dpi"] = tuple(map(float, info["dpi"]))
-    elif carried["exif"]:
-        carried["dpi"] = dots_per_inch(carried["exif"])
+        across, down = info["dpi"]
+        carried["dpi"] = float(across), float(down)
+    elif found := dots_per_inch(carried["exif"]):
+        carried["dpi"] = found
     return _said(carried)
 
 
@@ -128,7 +129,7 @@ def iptc_resource(records: bytes) -> bytes:
     return header + records + bytes(len(records) % 2)
 
 
-def png_chunks(file) -> Iterator[tuple[bytes, bytes]]:
+def png_chunks(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
     """(kind, data) of the chunks of a PNG that is open in binary; the data of pixels are passed over."""
     file.seek(8)
     while len(head := file.read(8)) == 8:

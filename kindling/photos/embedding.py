@@ -7,6 +7,7 @@ inch and PNG's chunks is not what goes in here.
 import struct
 import zlib
 from collections.abc import Callable
+from typing import cast
 
 from kindling.photos.carried import PER_METRE, TEXTS, XMP_KEYWORD, Carried, iptc_resource
 from kindling.photos.directories import EXIF, GPS, Tiff, Tree, Unreadable, Value, packed
@@ -34,7 +35,7 @@ def renewed(carried: Carried, width: int, height: int, bands: int) -> Carried:
     true["xmp"] = renewed_xmp(carried.get("xmp", b""), width, height)
     if is_grey(carried.get("icc", b"")) != (bands < 3):
         true["icc"] = b""
-    return {what: value for what, value in true.items() if value}
+    return cast(Carried, {what: value for what, value in true.items() if value})
 
 
 def is_grey(profile: bytes) -> bool:
@@ -51,8 +52,12 @@ def left_behind(carried: Carried, suffix: str) -> list[str]:
         kinds = sorted({"text" if kind in TEXTS else kind.decode() for kind, _ in carried["chunks"]})
         missing.append(f"PNG's {', '.join(kinds)}")
     if suffix == ".jpg":
-        limits = {"exif": SEGMENT - 6, "xmp": SEGMENT - len(XMP_NAMESPACE), "iptc": SEGMENT - 27}
-        missing += [what.upper() for what, most in limits.items() if len(carried.get(what, b"")) > most]
+        blocks = (
+            (carried.get("exif", b""), SEGMENT - 6, "EXIF"),
+            (carried.get("xmp", b""), SEGMENT - len(XMP_NAMESPACE), "XMP"),
+            (carried.get("iptc", b""), SEGMENT - 27, "IPTC"),
+        )
+        missing += [name for block, most, name in blocks if len(block) > most]
     return missing
 
 
@@ -156,7 +161,7 @@ def _into_tiff(encoded, carried, width, height):
     return [encoded[:4], struct.pack("<I", at), memoryview(encoded)[8:], bytes(at - len(encoded)), directory]
 
 
-def _described(exif) -> Tree:
+def _described(exif: bytes) -> Tree:
     try:
         source = Tiff(exif)
         return source.tree(source.first, keep=(*DESCRIPTIVE, EXIF, GPS))

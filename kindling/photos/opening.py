@@ -214,8 +214,8 @@ def _heic(path):
     return Opened(width=width, height=height, decode=decode, carried=info, close=file.close)
 
 
-def _by(plugin: Any):
-    def opener(path):
+def _by(plugin: Any) -> Callable[[Path], Opened]:
+    def opener(path: Path) -> Opened:
         with open(path, "rb") as file:
             image = plugin(file)
             (width, height), frames = image.size, getattr(image, "n_frames", 1)

@@ -8,9 +8,8 @@ import struct
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, reduce
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -96,7 +95,7 @@ class Photo:
         wholly transparent have no part in it, whatever colours hide there: they take the mean of those that are seen.
         """
         part = self._stretch(self.pixels[rows, columns].astype(np.float32) / self._scale)
-        if self._hides:
+        if self.alpha is not None and self._hides:
             part[self.alpha[rows, columns, 0] == 0] = self._stretch(self._mean / self._scale)
         return part
 
@@ -125,6 +124,7 @@ class Photo:
     @cached_property
     def _mean(self):
         """(3,) float32: of the pixels that are not wholly transparent."""
+        assert self.alpha is not None  # asked for where some pixels hide
         bands = zip(self._bands(self.pixels), self._bands(self.alpha), strict=True)
         total = sum(rows[alpha[..., 0] > 0].sum(axis=0, dtype=np.float64) for rows, alpha in bands)
         return (total / np.count_nonzero(self.alpha)).astype(np.float32)
@@ -261,12 +261,12 @@ def _encoded(suffix, images, like):
     if like is not None and like.single:
         images = tuple(image[..., :1] if Photo(image).grey else image for image in images)
     grey = all(image.shape[2] == 1 for image in images) and not _of_colours(carried)
-    picture = None
+    parts = []
     for image in images:
         if not grey and image.shape[2] == 1:
             image = np.broadcast_to(image, (*image.shape[:2], 3))
-        part = vips.from_array(_fitting(image, kind))
-        picture = part if picture is None else picture.join(part, "horizontal")
+        parts.append(vips.from_array(_fitting(image, kind)))
+    picture = reduce(lambda row, part: row.join(part, "horizontal"), parts)
     if like is not None and like.alpha is not None and kind not in OPAQUE:
         alpha = vips.from_array(_fitting(like.alpha, kind))
         alphas = [alpha] * (picture.width // alpha.width)
@@ -278,7 +278,7 @@ def _encoded(suffix, images, like):
     return embed(encoded, kind, carried, picture.width, picture.height, picture.bands)
 
 
-def _of_colours(carried: Mapping[str, Any]):
+def _of_colours(carried: Carried) -> bool:
     """A profile of colours fits no grey picture, which then takes three equal channels."""
     return bool(carried.get("icc")) and not is_grey(carried["icc"])
 

@@ -9,6 +9,7 @@ import os
 import re
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +21,7 @@ import pyvips
 Error = pyvips.Error
 Image = pyvips.Image
 _NOISE = re.compile("bad seek|unable to call|^unable to fetch")
-TYPES = {"uchar": np.dtype(np.uint8), "ushort": np.dtype(np.uint16)}
+TYPES: dict[str, np.dtype[Any]] = {"uchar": np.dtype(np.uint8), "ushort": np.dtype(np.uint16)}
 STRIP = 1 << 22  # bytes fetched at once
 
 # libvips would log through Python, and a Ctrl-C that falls into a callback from C is printed and forgotten.

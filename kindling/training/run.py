@@ -19,6 +19,7 @@ from kindling.training import batches, collapse, loop, previews
 from kindling.training.board import Board
 from kindling.training.log import Log, Watch
 from kindling.training.plan import RECIPES, Plan, Recipe
+from kindling.training.protocols import State, Trainer
 
 __all__ = ["SETTINGS", "Done", "Doors", "train"]
 
@@ -34,7 +35,7 @@ class Doors:
     """What a training needs from higher floors."""
 
     runtime: str
-    trainer: Callable[..., Any]
+    trainer: Callable[..., Trainer]
     """(net, precision, device, **options) -> what does the steps: kind_torch.train.Trainer or kind_tf's."""
     open_model: Callable[[Path], Model]
     """The frozen DecomNet in a file."""
@@ -111,7 +112,7 @@ def train(
             pictures = previews.pictures(plan, pairs, decompose, trainer.run)
             seen = Watch(Log(target, every, begun), board, pictures, progress, warn, plan.loss is not None)
 
-            def save(step, state):
+            def save(step: int, state: State) -> None:
                 loop.save_state(target, state, plan, step)
                 doors.write(out, state["weights"], {"task": task, "step": str(step)})
                 seen.draw(step)
@@ -144,7 +145,9 @@ def _refuse(task: str, target: Path, resume: bool, settings: Mapping[str, Any]) 
         raise KindlingError(f"--patch {settings['patch']} is too small for SSIM's window of 11 pixels; 16 or more")
 
 
-def _objective(task, settings, features, doors):
+def _objective(
+    task: str, settings: dict[str, Any], features: Path | None, doors: Doors
+) -> tuple[dict[str, Any], str | None]:
     """What --loss asks for, as options of the trainer, and the fingerprint of its features."""
     if settings["loss"] is None:
         if features:
@@ -165,7 +168,15 @@ def _objective(task, settings, features, doors):
     return {"objective": found, "features": weights}, doors.fingerprint(weights)
 
 
-def _plan(task, runtime, recipe: Recipe, settings, pairs, fingerprint, features):
+def _plan(
+    task: str,
+    runtime: str,
+    recipe: Recipe,
+    settings: Mapping[str, Any],
+    pairs: int,
+    fingerprint: str,
+    features: str | None,
+) -> Plan:
     sampling = batches.Sampling(
         settings["batch"], settings["patch"], settings["seed"], recipe.shuffle, recipe.modes, settings["images"]
     )
@@ -176,7 +187,7 @@ def _plan(task, runtime, recipe: Recipe, settings, pairs, fingerprint, features)
     )  # fmt: skip
 
 
-def _fresh(trainer, seed, start, doors):
+def _fresh(trainer: Trainer, seed: int, start: Path | None, doors: Doors) -> State:
     """A state at step 0, with random weights or those in `start`."""
     weights = loop.initial_weights({k: array.shape for k, array in trainer.state()["weights"].items()}, seed)
     if start:
@@ -189,14 +200,15 @@ def _fresh(trainer, seed, start, doors):
     return {"weights": weights, "m": zeros, "v": zeros}
 
 
-def _warn_of_collapse(batch, plan, warn):
-    cost = np.mean([collapse.degenerate_loss(*batch(step), plan.cell) for step in range(8)])
+def _warn_of_collapse(batch: Callable[[int], tuple[Array, ...]], plan: Plan, warn: Callable[[str], None]) -> None:
+    batches_seen = ((low, high) for low, high in map(batch, range(8)))
+    cost = float(np.mean([collapse.degenerate_loss(low, high, plan.cell) for low, high in batches_seen]))
     said = collapse.warning_before(cost, plan.sampling.batch, plan.sampling.patch)
     if said:
         warn(said)
 
 
-def _frozen(path, doors):
+def _frozen(path: Path, doors: Doors) -> tuple[previews.Decompose, str]:
     """decompose (n, h, w, 3) -> R, L with the trained DecomNet at `path`, and the fingerprint of its weights."""
     if not path.exists():
         raise KindlingError(
@@ -204,4 +216,9 @@ def _frozen(path, doors):
         )
     model = doors.open_model(path)
     fingerprint = doors.fingerprint(doors.read(path))
-    return (lambda x: model.run("decompose", x)), fingerprint
+
+    def decompose(x: Array) -> tuple[Array, Array]:
+        R, L = model.run("decompose", x)
+        return R, L
+
+    return decompose, fingerprint

@@ -58,7 +58,7 @@ def statistics(L: np.ndarray, x: np.ndarray) -> np.ndarray:
     ])  # fmt: skip
 
 
-def _log(number):
+def _log(number: float) -> float:
     return np.log(max(number, FLOOR))
 
 
