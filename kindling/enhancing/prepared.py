@@ -48,7 +48,6 @@ class Prepared:
         self.model, self.grey = model, grey
         self._read, self._own = read, own
         self._kept, self._grid = _in_smaller_tiles(grid, model, lambda grid: (keep(read, grid, model), grid))
-        model.rest()  # what decomposing leaves behind has other sizes than what comes next
 
     @property
     def size(self) -> tuple[int, int]:

@@ -188,6 +188,7 @@ def keep(read: Read, grid: Grid, model: Model) -> Kept:
     for rows, R, L in decompose(read, grid, model):
         kept = kept or Kept(grid.height, grid.width, R.dtype)
         kept.put(rows, R, L)
+        model.rest()
     assert kept is not None  # a photo has at least one row
     return kept
 
@@ -216,6 +217,8 @@ def pieces(
         for column in grid.columns:
             yield _piece(read, grid, model, ratios, (row, column), present, R, L, denoise)
         del R, L  # before the next band is read, or two of them would be in memory
+        if len(grid.rows) > 1:
+            model.rest()  # tiles at the edges have other sizes, and what they leave behind would add up
 
 
 def _bands(kept, grid, halo):

@@ -23,7 +23,7 @@ class FakeModel:
     nets = frozenset(net.scope for net in KIND.nets)
 
     def __init__(self, compute: Callable | None = None, room: float = float("inf"), nets=None):
-        self.compute, self.room, self.calls = compute or plain_light, room, []
+        self.compute, self.room, self.calls, self.rests = compute or plain_light, room, [], 0
         self.nets = frozenset(nets) if nets else self.nets
 
     def run(self, verb, *arrays, core=None, **dials):
@@ -44,7 +44,7 @@ class FakeModel:
         return 10**12
 
     def rest(self):
-        self.calls.append(("rest", 0))
+        self.rests += 1
 
 
 def plain_light(verb, *arrays, ratio=1.0):
