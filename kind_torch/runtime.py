@@ -4,6 +4,7 @@ kind_tf/runtime.py is the same in TensorFlow.
 """
 
 import contextlib
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -20,6 +21,7 @@ __all__ = ["Model", "open_model"]
 
 FLOAT32_BYTES = 1500  # that the nets take for each pixel of a tile, as benchmarks/enhance.py measures it
 HALVES = ("bfloat16", "float16")
+FULL = re.compile("out of memory|can't allocate memory|ALLOC_FAILED")
 
 
 class Model:
@@ -42,7 +44,9 @@ class Model:
         try:
             with _exact_products(self._like.device):
                 return arrays.run(self.kind, verb, *arrays_in, **options)
-        except torch.OutOfMemoryError as error:
+        except RuntimeError as error:  # not every allocator of PyTorch has an error of its own
+            if not isinstance(error, torch.OutOfMemoryError) and not FULL.search(str(error)):
+                raise
             raise OutOfMemory(f"{self.device} has no room for a tile of {arrays_in[0].shape}") from error
 
     def layers(self, net: str, *arrays_in: Array) -> Iterator[tuple[str, Array]]:

@@ -71,11 +71,12 @@ def enhance(
     strength: from 0, the photo itself, to 1. denoise: from 0, no restoration, to 1. progress: told of pixels as they
     are finished.
 
-    Returns a PIL image for a PIL image, and else an array, of the shape and dtype of `image`; of a file (h, w, 3) at
-    its own depth. Whole numbers are truncated as the original does; a photo without colour stays without; alpha is
-    carried over. Raises KindlingError for another shape or dtype, NaN, floats beyond [0, 1], a dial out of its range.
+    Returns a PIL image for a PIL image, and else an array, of the shape and dtype of `image`; of a file (h, w, 3), or
+    (h, w, 4) where something shines through, at its own depth. Whole numbers are truncated as the original does; a
+    photo without colour stays without; alpha is carried over. Raises KindlingError for another shape or dtype, NaN,
+    floats beyond [0, 1], a dial out of its range.
     """
-    if ratio not in ("auto", "default"):
+    if not (isinstance(ratio, str) and ratio in ("auto", "default")):
         ratio = check_ratio(ratio)
     array = pictures.pixels_of(image)
     if array.ndim == 4:
@@ -218,7 +219,7 @@ def train(
     doors = Doors(
         runtime=runtime,
         trainer=partial(trainer, runtime),
-        open_model=lambda path: open_model(path, runtime),
+        open_model=lambda path: open_model(path, runtime, device=options.get("device", "auto")),
         read=convert.read,
         read_vgg=convert.read_vgg,
         write=partial(convert.write, force=True),
@@ -267,9 +268,9 @@ def _opened_for(
     if isinstance(model, str):
         find_runtime(model)  # a wrong word is said before a large file is read
         source = str(weights or default_weights())
-        variables = own("convert").read(Path(source))
+        variables, said = own("convert").read_all(Path(source))
         about = {"weights": source, "fingerprint": own("convert").fingerprint(variables)}
-        model = open_arrays(variables, model, device=device, precision=precision, source=source)
+        model = open_arrays(variables, model, device=device, precision=precision, source=source, said=said)
     if model.runtime in RUNTIMES:
         name = RUNTIMES[model.runtime].framework
         about["versions"] = {name: import_framework(name, f"--runtime {model.runtime}").__version__}
@@ -277,7 +278,7 @@ def _opened_for(
 
 
 def _loaded(model: Model | str) -> Model:
-    return _open_once(model, str(default_weights())) if isinstance(model, str) else model
+    return _open_once(model, str(default_weights().resolve())) if isinstance(model, str) else model
 
 
 @lru_cache(maxsize=2)

@@ -126,8 +126,8 @@ def enhance(
                 try:
                     taken[job.photo] = dict(enhance_file(job, model, done=bar.advance, **dials))
                     pixels += bar.finish(job)
-                except KindlingError as error:
-                    failed.append(str(error))
+                except (KindlingError, MemoryError) as error:
+                    failed.append(str(error) if str(job.photo) in str(error) else f"{job.photo}: {error}")
                     bar.finish(job)
                 model.rest()
         seconds = time.monotonic() - started

@@ -18,6 +18,7 @@ from kindling.core.errors import KindlingError
 from kindling.core.packages import own
 from kindling.enhancing import memory
 from kindling.evaluating.validation import Validation, mean_score
+from kindling.families.registry import KIND
 from kindling.losses import expression as objectives
 from kindling.training import batches as data
 from kindling.training import joint
@@ -104,7 +105,7 @@ WEIGHT = click.FloatRange(0)
 @click.option("--seed", type=click.IntRange(0), default=2019, show_default=True)
 @click.option("--features", type=click.Path(path_type=Path), help="VGG16 or VGG19, Keras' .h5: for perceptual.")
 @click.option("--precision", type=click.Choice(["float32", "bfloat16"]), default="float32", show_default=True)
-@click.option("--device", type=click.Choice(["auto", "cpu"]), default="auto", show_default=True)
+@options.device
 @click.option("--resume", is_flag=True, help="Go on with the training in OUT, to the same weights as if never stopped.")
 @click.option("--minutes", type=click.FloatRange(0), default=10.0, show_default=True, help="Between checkpoints.")
 @click.option(
@@ -227,6 +228,9 @@ def _refuse(target, resume, settings):
     """What can be seen to be wrong before anything is read."""
     if (target / training.STATE).exists() and not resume:
         raise KindlingError(f"{target}: holds a training already; --resume goes on with it, another --out starts anew")
+    laid = [str(target.parent / net.folder) for net in KIND.nets if (target.parent / net.folder).exists()]
+    if laid and not resume:
+        raise KindlingError.of("weights are there already, and would be overwritten", laid, "give another --out")
     if settings["cell"] and settings["patch"] % settings["cell"]:
         raise KindlingError(f"--patch {settings['patch']} cannot be cut into squares of --cell {settings['cell']}")
 

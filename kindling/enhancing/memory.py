@@ -18,6 +18,8 @@ ROOM = 1.0e9  # bytes for the nets, however large the photo; more would hardly b
 SHARE = 0.7  # of the free memory
 PIXEL = 4 * 4  # bytes of R and L
 CGROUP = Path("/sys/fs/cgroup")
+CACHES = ("inactive_file", "active_file")
+LEAST_ROOM = 1.5e8  # below that tiles would be mostly halo, a hundred times the work
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of glibc's malloc.h
 NEVER = -1
 
@@ -27,7 +29,12 @@ def free() -> int:
     available = psutil.virtual_memory().available
     try:
         limit, used = ((CGROUP / name).read_text().strip() for name in ("memory.max", "memory.current"))
-        return available if limit == "max" else min(available, max(int(limit) - int(used), 0))
+        if limit == "max":
+            return available
+        # What files leave in memory counts as used, and is given up when something else wants it.
+        lines = (CGROUP / "memory.stat").read_text().splitlines()
+        cached = sum(int(number) for name, number in map(str.split, lines) if name in CACHES)
+        return min(available, max(int(limit) - int(used) + cached, 0))
     except (OSError, ValueError):
         return available  # no container, or one that says nothing
 
@@ -39,7 +46,7 @@ def auto_grid(height: int, width: int, model: Model, results: int = 0) -> Grid:
     """
     decomposed = height * width * PIXEL
     kept = decomposed if decomposed <= IN_MEMORY else 0
-    room = min(ROOM - kept, SHARE * _left(model, results + kept))
+    room = max(min(ROOM - kept, SHARE * _left(model, results + kept)), LEAST_ROOM)
     step = model.family.step
     grid = fitting(height, width, int(room / model.bytes_per_pixel()), model.family)
     if len(grid.rows) * len(grid.columns) == 1:

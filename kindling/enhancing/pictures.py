@@ -22,15 +22,27 @@ ROUNDING = 1e-5  # how far beyond [0, 1] a float may be and still be meant as on
 def prepared(array: Array, model: Model, tile: Tile) -> Prepared:
     """Prepared of the colours of one photo."""
     colours = array[..., np.newaxis] if array.ndim == 2 else array
-    grey = colours.shape[2] < 3
-    colours = np.repeat(colours[..., :1], 3, axis=2) if grey else colours[..., :3]
+    alpha = colours[..., -1:] if colours.shape[2] in (2, 4) else None
+    colours = np.repeat(colours[..., :1], 3, axis=2) if colours.shape[2] < 3 else colours[..., :3]
     if array.dtype.kind == "u":
-        photo = Photo(np.ascontiguousarray(colours))
+        photo = Photo(np.ascontiguousarray(colours), alpha)
         grid = choose_grid(photo.size, tile, model, colours.nbytes)
-        return Prepared(photo.stretched, grid, model, photo.pixels, grey)
+        return Prepared(photo.stretched, grid, model, photo.pixels, photo.grey)
     colours = np.clip(colours, 0, 1).astype(np.float32)
-    stretched, grid = stretch(colours), choose_grid(colours.shape[:2], tile, model, colours.nbytes)
+    stretched, grid = _stretched(colours, alpha), choose_grid(colours.shape[:2], tile, model, colours.nbytes)
+    grey = bool((colours == colours[..., :1]).all())
     return Prepared(lambda rows, columns: stretched[rows, columns], grid, model, colours, grey)
+
+
+def _stretched(colours, alpha):
+    """As `Photo.stretched`: wholly transparent pixels have no part in it, and take the mean of those that are seen."""
+    seen = None if alpha is None else alpha[..., 0] > 0
+    if seen is None or seen.all() or not seen.any():
+        return stretch(colours)
+    stretched = np.empty_like(colours)
+    stretched[seen] = stretch(colours[seen])
+    stretched[~seen] = stretched[seen].mean(axis=0)
+    return stretched
 
 
 def like(image: object, array: Array, colours: Array) -> Any:
@@ -51,23 +63,34 @@ def like(image: object, array: Array, colours: Array) -> Any:
 def pixels_of(image: Any) -> Array:
     """What was given, as an array (h, w), (h, w, c) or (n, h, w, 3) that has been checked."""
     if isinstance(image, (str, os.PathLike)):
-        return read_photo(Path(image)).pixels
+        return _with_alpha(read_photo(Path(image)))
     if isinstance(image, (bytes, bytearray)):
         return _opened(image)
     if hasattr(image, "getbands"):  # a PIL image
-        image = image.convert("RGBA" if image.has_transparency_data else "L" if image.mode in ("1", "L") else "RGB")
+        mode = "RGBA" if image.has_transparency_data else "L" if image.mode in ("1", "L") else "RGB"
+        try:
+            image = image.convert(mode)
+        except ValueError as error:
+            raise KindlingError(f"a PIL image of mode {image.mode} cannot be read as {mode}: {error}") from error
     try:
         array = np.asarray(image)
     except ValueError as error:
         raise KindlingError(f"the image is no array: {error}") from error
+    if array.dtype.kind in "uf" and not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
     _check(array)
     return array
+
+
+def _with_alpha(photo):
+    """(h, w, 3), or (h, w, 4) where something shines through."""
+    return photo.pixels if photo.opaque else np.concatenate([photo.pixels, photo.alpha], axis=2)
 
 
 def _opened(data):
     """The bytes of a file, read as the file would be."""
     with received(io.BytesIO(data), "these bytes") as path:
-        return read_photo(path).pixels
+        return _with_alpha(read_photo(path))
 
 
 def _check(image):

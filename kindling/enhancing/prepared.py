@@ -73,8 +73,12 @@ class Prepared:
     def restored(self) -> Array:
         """The reflectance as the restoration net cleans it."""
         restored = np.empty_like(self.R)
-        for piece in self._pieces([]):
-            restored[piece.rows, piece.columns] = piece.restored
+
+        def fill(grid):
+            for piece in self._pieces([], grid):
+                restored[piece.rows, piece.columns] = piece.restored
+
+        _in_smaller_tiles(self._grid, self.model, fill)
         return restored
 
     @cached_property
@@ -90,8 +94,9 @@ class Prepared:
 
     def number(self, ratio: Ratio) -> float:
         """A ratio that is asked for, as a number: "default", "auto" or one from 0 up."""
-        ratio = default_ratio(self.model) if ratio == "default" else ratio
-        return self.auto_ratio if ratio == "auto" else check_ratio(ratio)
+        if isinstance(ratio, str) and ratio == "default":
+            ratio = default_ratio(self.model)
+        return self.auto_ratio if isinstance(ratio, str) and ratio == "auto" else check_ratio(ratio)
 
     def protocol(self, name: ProtocolName | Literal["default"]) -> ProtocolName:
         """A protocol that is asked for; KindlingError if it is none."""
@@ -221,11 +226,11 @@ def _in_smaller_tiles(grid, model, work):
         try:
             return work(grid)
         except OutOfMemory:
-            model.rest()
             smaller = halved(grid, model.family)
             if smaller is None:
                 raise
-            grid = smaller
+        model.rest()  # here, where the error, which still held the tile, is gone
+        grid = smaller
 
 
 def channels(what: str) -> int:

@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 
+from kindling.core.errors import KindlingError
 from kindling.core.files import move_into_place, staging
 from kindling.core.model import Array, Model
 from kindling.core.words import ProtocolName
@@ -69,7 +70,10 @@ def enhance_file(
     names = list(job.targets.values())
     check_targets(job.photo, photo, dict.fromkeys(names, 1))
     if not metadata:
-        photo = without_metadata(photo)
+        try:
+            photo = without_metadata(photo)
+        except KindlingError as error:
+            raise KindlingError(f"{job.photo}: {error}") from error
     dtype = photo.pixels.dtype.type if any(name.suffix.lower() in DEEP for name in names) else np.uint8
     compared = any(what == "compare" for what, _ in job.targets)
     made = [key for key in job.targets if key[0] != "compare"]

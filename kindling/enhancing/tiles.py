@@ -19,6 +19,7 @@ from typing import BinaryIO
 import numpy as np
 
 from kindling.core.errors import KindlingError
+from kindling.core.files import reason
 from kindling.core.model import Array, Model
 from kindling.families.registry import KIND, Family
 
@@ -104,7 +105,13 @@ class Kept:
             self._store.seek(rows.start * self.row)
             for top in range(0, _length(rows), STRIP):  # in strips, or R and L would be in memory twice more
                 strip = slice(top, top + STRIP)
-                self._store.write(np.concatenate([R[strip], L[strip]], axis=2).tobytes())
+                try:
+                    self._store.write(np.concatenate([R[strip], L[strip]], axis=2).tobytes())
+                except OSError as error:
+                    raise KindlingError(
+                        f"the folder for temporary files, {tempfile.gettempdir()}: {reason(error)}; set TMPDIR to "
+                        "one with room"
+                    ) from error
 
     def get(self, rows: slice) -> tuple[Array, Array]:
         """R (h, w, 3) and L (h, w, 1) of these rows."""

@@ -83,7 +83,7 @@ def _search(folder, recursive, out, findings):
     """Add what lies in a folder, by name."""
     inside = []
     been = {os.path.realpath(folder)}
-    for parent, folders, names in os.walk(folder, followlinks=True):
+    for parent, folders, names in os.walk(folder, onerror=_said_of(findings), followlinks=True):
         here = Path(parent)
         folders.sort(key=lambda name: ((here / name).is_symlink(), name))  # the folder itself before a link to it
         folders[:] = [name for name in folders if recursive and _to_enter(here / name, out, been)]
@@ -99,6 +99,15 @@ def _search(folder, recursive, out, findings):
         there = f"; {findings.said()}" if findings.left_out else ""
         raise KindlingError(f"{folder}: there is no photo in this folder; known are {KNOWN}{deeper}{there}")
     findings.photos += sorted(inside, key=lambda found: (found.below.parts, found.path.name))
+
+
+def _said_of(findings):
+    """What os.walk is to do with a folder that cannot be looked into: it counts among what is left out."""
+
+    def count(error):
+        findings.left_out["folder that cannot be read"] += 1
+
+    return count
 
 
 def _to_enter(folder, out, been):

@@ -9,6 +9,7 @@ and ends, on the CPU, with the very weights of one that was never stopped.
 import contextlib
 import json
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -141,8 +142,12 @@ def load_state(folder: Path, plan: Course) -> tuple[dict[str, dict[str, np.ndarr
 def stoppable() -> Iterator[Callable[[], bool]]:
     """Within it, the first Ctrl-C or SIGTERM only makes the yielded function True, so that a step is never cut in two.
 
-    A second one ends the process as usual.
+    A second one ends the process as usual. In a thread other than the main one, which signals never reach, nothing
+    stops it.
     """
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
     asked: list[int] = []
 
     def ask(number: int, frame: object) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from kindling.core.checks import check_choice
 from kindling.core.errors import KindlingError
 from kindling.core.model import Array, Model
 from kindling.losses import expression
@@ -84,6 +85,7 @@ def train(
     first Ctrl-C or SIGTERM ends it after the step at hand, with a state to resume. Raises KindlingError for whatever
     can be seen to be wrong, before any step.
     """
+    check_choice("task", task, tuple(RECIPES))
     recipe = RECIPES[task]
     strangers = settings.keys() - SETTINGS.keys()
     if strangers:

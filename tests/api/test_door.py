@@ -75,6 +75,7 @@ REFUSED = {
     "ratio as a word": (NOISE, "3", "a ratio of '3'"),
     "no ratio": (NOISE, None, "a ratio of None"),
     "a list of ratios": (NOISE, [1.0], r"a ratio of \[1.0\]"),
+    "an array of ratios": (NOISE, np.array([1, 2]), "a ratio of array"),
 }
 
 
@@ -110,9 +111,9 @@ def test_grey_and_alpha(seeded_npz):
     grey = kindling.enhance(NOISE[..., 0], model)
     assert grey.shape == NOISE.shape[:2]
     np.testing.assert_array_equal(kindling.enhance(NOISE[..., :1], model)[..., 0], grey)
-    alpha = np.concatenate([NOISE, NOISE[..., :1]], axis=2)
+    alpha = np.concatenate([NOISE, np.maximum(NOISE[..., :1], 1)], axis=2)  # 0 would hide a pixel
     result = kindling.enhance(alpha, model)
-    np.testing.assert_array_equal(result[..., 3], NOISE[..., 0])
+    np.testing.assert_array_equal(result[..., 3], alpha[..., 3])
     np.testing.assert_array_equal(result[..., :3], kindling.enhance(NOISE, model))
 
 
@@ -139,3 +140,35 @@ def test_a_model_named_by_a_word_is_loaded_once(seeded_npz, monkeypatch):
 def test_the_doors_are_seen_by_editors():
     assert {"enhance", "prepare", "open_model", "parity", "inspect"} <= set(dir(kindling))
     assert all(getattr(kindling, name).__doc__ for name in ("enhance", "prepare", "open_model", "parity", "inspect"))
+
+
+@pytest.mark.torch
+def test_a_photo_without_colour_stays_without(seeded_npz, tmp_path):
+    """However it is given: a grey file, three equal channels, floats."""
+    from PIL import Image
+
+    model, grey = kindling.open_model(seeded_npz), NOISE[..., :1]
+    Image.fromarray(grey[..., 0]).save(tmp_path / "grey.png")
+    for given in (tmp_path / "grey.png", np.repeat(grey, 3, axis=2), np.repeat(grey / np.float32(255), 3, axis=2)):
+        result = kindling.enhance(given, model)
+        assert (result == result[..., :1]).all()
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("scale", [1, np.float32(255)], ids=["whole numbers", "floats"])
+def test_colours_that_nobody_sees_change_nothing(seeded_npz, scale):
+    """Under alpha 0 anything may lie; the visible pixels come out the same."""
+    model, alpha = kindling.open_model(seeded_npz), np.full((*NOISE.shape[:2], 1), 255, np.uint8)
+    alpha[:, :9] = 0
+    results = []
+    for hidden in (0, 255):
+        colours = NOISE.copy()
+        colours[:, :9] = hidden
+        image = np.concatenate([colours, alpha], axis=2)
+        results.append(kindling.enhance(image if scale == 1 else image / scale, model)[:, 9:])
+    np.testing.assert_array_equal(*results)
+
+
+def test_a_task_that_is_none_is_said():
+    with pytest.raises(KindlingError, match="task is 'nope'"):
+        kindling.train("nope", "pairs", "out")
