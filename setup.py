@@ -18,12 +18,14 @@ TF = [
 ]
 TORCH = ["torch >= 2.10"]  # older ones can be made to run code by a file loaded with weights_only
 TRAIN = ["accelerate >= 1.0", "tensorboard >= 2.18"]
+RAW = ["rawpy >= 0.24"]
 VGG = ["torchvision >= 0.25"]  # only for its own weights of the perceptual loss; it must fit torch's very build
 DEV = [
     "build >= 1.2",
     "coverage >= 7.4",
     "hypothesis >= 6.100",
     "matplotlib >= 3.9",
+    "mypy >= 1.18",
     "pytest >= 8.0",
     "pytest-xdist >= 3.5",
     "ruff >= 0.9",
@@ -71,14 +73,23 @@ setup(
         "ml_dtypes >= 0.4",
         "numpy >= 1.26",
         "Pillow >= 12.2",
+        "pillow-heif >= 1.0",
         "pooch >= 1.8",
         "psutil >= 5.9",
         "pyvips[binary] >= 3.0",
         "requests >= 2.31",
-        "rich >= 13",
+        "rich >= 15",  # older ones end a progress bar with an empty line where there is no terminal
         "safetensors >= 0.4.3",
         "scikit-image >= 0.24",
     ],
-    extras_require={"tf": TF, "torch": TORCH, "all": TF + TORCH + TRAIN, "train": TRAIN, "vgg": VGG, "dev": DEV},
+    extras_require={
+        "tf": TF,
+        "torch": TORCH,
+        "all": TF + TORCH + TRAIN + RAW,
+        "raw": RAW,
+        "train": TRAIN,
+        "vgg": VGG,
+        "dev": DEV,
+    },
     entry_points={"console_scripts": ["kindling = kindling.cli:main"]},
 )

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import parser
-from kindling.evaluating.scores import find_pairs
+from kindling.evaluating.pairs import find_pairs
 from kindling.images import save_images
 from kindling.photos.photo import read_photo
 from kindling.training.darkening import Camera, darkened, linear

@@ -22,10 +22,11 @@ import sys, os
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 import tensorflow as tf
 from convert.forms import bundles
-def by_tensorflow(prefix):
+def by_tensorflow(prefix, digest):
     reader = tf.train.load_checkpoint(str(prefix))
-    return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
-bundles.tensor_bundle.read = by_tensorflow
+    tensors = {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+    return bundles.tensor_bundle.Bundle(tensors=tensors, graph=None, big_endian=False, strings=())
+bundles.tensor_bundle.parse = by_tensorflow
 from kindling.cli import main
 sys.exit(main(["convert", *sys.argv[1:]]))
 """

@@ -14,7 +14,7 @@ from benchmarks import parser
 from benchmarks.chain import PROTOCOLS, Chain
 from benchmarks.protocols import eight_bits
 from kindling.evaluating import metrics
-from kindling.evaluating.scores import find_pairs
+from kindling.evaluating.pairs import find_pairs
 from kindling.families.kind.estimator import FEATURES, FILE, Estimator, fit, statistics
 from kindling.photos.photo import read_photo
 from kindling.training.joint import EPSILON

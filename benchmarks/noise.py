@@ -15,7 +15,7 @@ from skimage.metrics import structural_similarity
 from benchmarks import parser
 from kindling.enhancing.render import prepare
 from kindling.evaluating import metrics
-from kindling.evaluating.scores import find_pairs
+from kindling.evaluating.pairs import find_pairs
 from kindling.images import load_images, stretch, to_pixels
 from kindling.photos.photo import read_photo
 from kindling.runtimes import default_weights, open_model

@@ -20,7 +20,7 @@ from skimage.color import rgb2lab
 
 from benchmarks import parser
 from benchmarks.chain import PROTOCOLS, Chain
-from kindling.evaluating.scores import find_pairs
+from kindling.evaluating.pairs import find_pairs
 from kindling.photos.photo import Photo, read_photo
 
 PATCH = 48  # pixels a side of one colour of a chart; its middle third is looked at

@@ -17,7 +17,7 @@ from skimage.metrics import structural_similarity
 from benchmarks import parser
 from benchmarks.chain import Chain
 from kindling.evaluating import metrics
-from kindling.evaluating.scores import find_pairs
+from kindling.evaluating.pairs import find_pairs
 from kindling.images import to_pixels
 from kindling.photos.photo import Photo, read_photo
 

@@ -12,7 +12,8 @@ import numpy as np
 
 from benchmarks import parser
 from kindling.enhancing.render import prepare
-from kindling.evaluating.scores import find_pairs, metrics
+from kindling.evaluating import metrics
+from kindling.evaluating.pairs import find_pairs
 from kindling.images import load_images, to_pixels
 from kindling.photos.photo import read_photo
 from kindling.runtimes import default_weights, open_model

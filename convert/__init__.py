@@ -11,7 +11,7 @@ Also on the command line: `kindling convert SRC DST` and `kindling inspect FILE`
 
 from kindling.core.names import slim_name, to_slim, to_torch, torch_key
 
-from .conversion import Conversion, convert_file, read, write
+from .conversion import Conversion, convert_file, read, read_all, write
 from .inspection import Inspection, inspect
 from .soundness import fingerprint, nets_in
 from .vgg import read_vgg
@@ -24,6 +24,7 @@ __all__ = [
     "inspect",
     "nets_in",
     "read",
+    "read_all",
     "read_vgg",
     "slim_name",
     "to_slim",

@@ -64,6 +64,12 @@ def read(path: AnyPath, *, cast: Precision | None = None, ema: bool = False) -> 
     return check(variables, str(path))
 
 
+def read_all(path: AnyPath) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """What `read` gives, and the metadata that the file holds beside it."""
+    held = registry.read(Path(path))
+    return check(held.variables, str(path)), dict(held.metadata)
+
+
 def write(
     path: AnyPath,
     variables: Mapping[str, np.ndarray],

@@ -1,6 +1,6 @@
 """What a checkpoint holds, sound or not, as a record that a program can read and a command can print."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -92,7 +92,7 @@ def inspect(path: AnyPath, *, ema: bool = False) -> Inspection:
     )
 
 
-def _variables(held: Mapping[str, np.ndarray], nets):
+def _variables(held: Mapping[str, np.ndarray], nets: Iterable[str]) -> Iterator[Variable]:
     for net in nets:
         for name, shape in NETS[net].variables.items():
             array = held.get(name)

@@ -121,12 +121,12 @@ def _layer(name, layers):
     return layers[place] if place < len(layers) else None
 
 
-def _made_keras(arrays, metadata) -> bytes:
+def _made_keras(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> bytes:
     """As `save_weights` of Keras 2 wrote it, which Keras of any version loads by layer."""
     layers = [name.split("/")[0] for name in arrays if name.endswith("weights")]
     memory = io.BytesIO()
     with h5.created(memory, libver=None) as file:
-        file.attrs.update(metadata)
+        h5.put_attributes(file, metadata)
         file.attrs["layer_names"] = [layer.encode() for layer in layers]
         for layer in layers:
             group, names = file.create_group(layer), [f"{layer}/kernel:0", f"{layer}/bias:0"]

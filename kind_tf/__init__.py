@@ -27,8 +27,8 @@ def load(
     "gpu:1", or another name of TensorFlow's own. A file that is not a sound KinD checkpoint, or a device that is not
     there, is a KindlingError.
     """
-    place = choose_device(device)  # before a large file is read
-    convert = own("convert")  # the reader of files; only loading needs it, the nets themselves do not
+    place = choose_device(device)  # first, because reading a file takes longer than refusing a word
+    convert = own("convert")  # here, because only loading reads files
 
     variables = convert.read(path)
     kind = KinD(convert.nets_in(variables), dtype, source=str(path), device=place)

@@ -39,7 +39,7 @@ def choose_device(device: str) -> str:
     name = f"/device:{spec.device_type}:{spec.device_index or 0}"
     present = [logical.name for logical in tf.config.list_logical_devices()]
     if name not in present:
-        raise KindlingError(f"TensorFlow sees no device {device} here: it sees {', '.join(present)}")
+        raise KindlingError(f"TensorFlow sees no {device} here: it sees {', '.join(present)}")
     return name
 
 
@@ -59,6 +59,7 @@ def layers(kind: KinD, net: str, *arrays: np.ndarray) -> Iterator[tuple[str, np.
     ops = [op for op in function.graph.get_operations() if op.type in LAYER_OPS]
     inputs = function.inputs[: len(arrays)]
     fetched = function.prune(inputs, {op.name: op.outputs[0] for op in ops})
-    results = fetched(*(tf.convert_to_tensor(x, kind.dtype) for x in arrays))
+    with tf.device(kind.device):
+        results = fetched(*(tf.convert_to_tensor(x, kind.dtype) for x in arrays))
     for op in ops:
         yield op.name, results[op.name].numpy()

@@ -4,29 +4,41 @@ The three trainings of the original are kind_tf/train.py's and stay as they are;
 are NHWC in [0, 1]. kind_torch/joint.py is the same file in PyTorch.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import inf
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from kind_tf import arrays, losses
 from kind_tf.kind import KinD
-from kind_tf.train import Trainer, cells, make_optimizer
+from kind_tf.train import Adam, Precision, Trainer, cells, make_optimizer
 from kindling.core.errors import KindlingError
+from kindling.losses.expression import Objective
 from kindling.training.joint import EPSILON, Held, kept_share
 
 __all__ = ["JointTrainer", "joint_step"]
 
 
-def joint_step(nets, optimizer, low, high, target, factor, objective, held, features=None, clip=inf):
+def joint_step(
+    nets: Mapping[str, Callable[..., Any]],
+    optimizer: Adam,
+    low: tf.Tensor,
+    high: tf.Tensor,
+    target: tf.Tensor,
+    factor: tf.Tensor,
+    objective: Objective,
+    held: Held,
+    features: losses.VGG | None = None,
+    clip: float = inf,
+) -> dict[str, tf.Tensor]:
     """Follow the gradient once. Returns the terms of `objective` on the picture, what holds each net, and `total`.
 
     nets: DecomNet, Restoration_net and Illumination_adjust_net by their names. low, high: (n, h, w, 3), one scene dark
     and bright, as the nets see them; target: (n, h, w, 3), what the picture is to be; factor: (n, 1, 1, 1), by which
     each patch's own ratio is multiplied. What comes of the bright photo is a target, so no gradient goes there but
-    by DecomNet's own loss. held: a kindling.training.joint.Held. clip: the gradient is made no longer than
-    this.
+    by DecomNet's own loss. held: a kindling.training.joint.Held. clip: the gradient is made no longer than this.
     """
     with tf.GradientTape() as tape:
         R, L = nets["DecomNet"](tf.concat([low, high], 0))
@@ -60,27 +72,23 @@ class JointTrainer(Trainer):
 
     def __init__(
         self,
-        objective,
-        precision="float32",
-        device="auto",
-        decay=0.0,
-        average=0.999,
-        features=None,
-        held=None,
-        clip=inf,
-    ):
-        if (precision, device) != ("float32", "auto"):
-            raise KindlingError(
-                f"--backend tf trains in float32 on TensorFlow's own device, not in {precision} on {device}; "
-                "--backend torch does"
-            )
-        self.kind, self.averaged = KinD(), KinD()
+        objective: Objective,
+        precision: Precision = "float32",
+        device: str = "auto",
+        decay: float = 0.0,
+        average: float = 0.999,
+        features: Mapping[str, np.ndarray] | None = None,
+        held: Held | None = None,
+        clip: float = inf,
+    ) -> None:
+        if precision != "float32":
+            raise KindlingError(f"--runtime tf trains in float32, not in {precision}; --runtime torch does")
+        self.kind, self.averaged = (KinD(device=arrays.choose_device(device)) for _ in range(2))
         self.optimizer = make_optimizer(self.kind.by_name.values(), 1e-4)
         self.average, self.decay, self.done, held = average, decay, 0, held or Held()
-        features = self._features(objective.perceptual, features)
-        self._step = tf.function(
-            lambda *batch: joint_step(self.kind.nets, self.optimizer, *batch, objective, held, features, clip)
-        )
+        vgg = self._features(objective.perceptual, features)
+        options: dict[str, Any] = {"objective": objective, "held": held, "features": vgg, "clip": clip}
+        self._step = tf.function(lambda *batch: joint_step(self.kind.nets, self.optimizer, *batch, **options))
 
     def step(self, batch: tuple[np.ndarray, ...], lr: float) -> dict[str, float]:
         """One step on NHWC arrays, in the order of `joint_step`. Returns the loss terms before it."""
@@ -102,5 +110,5 @@ class JointTrainer(Trainer):
         super().assign(state, steps)
         self.done = steps
 
-    def _parts(self):
+    def _parts(self) -> dict[str, list[tf.Variable]]:
         return super()._parts() | {"ema": [self.averaged.by_name[name] for name in self.kind.by_name]}

@@ -7,7 +7,7 @@ trainable (docs/architecture.md). kind_torch/kind.py is the same class in PyTorc
 
 import contextlib
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -54,7 +54,7 @@ class KinD(tf.Module):
         self.source = source
         self.dtype = tf.as_dtype(dtype)
         self.device = device
-        self.nets: dict[str, Callable[..., Any]] = {}
+        self.nets: dict[str, Any] = {}
         for net in nets:
             function, channels = NETS[net]
             signature = [tf.TensorSpec([None, None, None, c], self.dtype) for c in channels]

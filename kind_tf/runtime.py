@@ -27,8 +27,9 @@ class Model:
     family = KIND
     runtime = "tf"
 
-    def __init__(self, kind: KinD):
+    def __init__(self, kind: KinD, said: Mapping[str, str] | None = None):
         self.kind = kind
+        self.said: Mapping[str, str] = dict(said or {})
         self._gpu = "GPU" in (kind.device or _first_device())
         self.device = "cpu" if not self._gpu else f"cuda:{(kind.device or 'GPU:0').rpartition(':')[2]}"
         self.precision: str = kind.dtype.name
@@ -60,7 +61,12 @@ class Model:
 
 
 def open_model(
-    variables: Mapping[str, Array], *, device: str = "auto", precision: str = "float32", source: str = "these weights"
+    variables: Mapping[str, Array],
+    *,
+    device: str = "auto",
+    precision: str = "float32",
+    source: str = "these weights",
+    said: Mapping[str, str] | None = None,
 ) -> Model:
     """A Model of slim variables. device: as `choose_device` of arrays.py. precision: float32 or float64.
 
@@ -69,11 +75,13 @@ def open_model(
     place = arrays.choose_device(device)
     if precision not in ("float32", "float64"):
         raise KindlingError(f"--runtime tf computes in float32, not in {precision}; --runtime torch does, on GPUs")
-    kind = KinD(KIND.nets_in(variables), precision, source=source, device=place)
+    kind = KinD(
+        KIND.nets_in(variables), "float64" if precision == "float64" else "float32", source=source, device=place
+    )
     kind.assign(variables)
-    return Model(kind)
+    return Model(kind, said)
 
 
-def _first_device():
+def _first_device() -> str:
     """Where TensorFlow computes if nobody says where."""
     return "GPU:0" if tf.config.list_logical_devices("GPU") else "CPU:0"

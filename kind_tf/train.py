@@ -5,7 +5,8 @@ were before it. What is fed to it, in what order and for how long is kindling/tr
 [0, 1]. kind_torch/train.py is the same file in PyTorch.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal
 
 import numpy as np
 import tensorflow as tf
@@ -14,6 +15,7 @@ from kind_tf import arrays, losses
 from kind_tf.kind import KinD
 from kindling.core.errors import KindlingError
 from kindling.families.vgg import name_of
+from kindling.losses.expression import Objective, Term
 
 __all__ = ["Adam", "Trainer", "adjustment_step", "cells", "decomposition_step", "make_optimizer", "restoration_step"]
 
@@ -26,14 +28,14 @@ class Adam(tf.Module):
     `lr`, `beta1_power` and `beta2_power` are variables, `m` and `v` lists of them, one for each of `params`.
     """
 
-    def __init__(self, params, lr):
+    def __init__(self, params: Iterable[tf.Variable], lr: float) -> None:
         super().__init__(name="Adam")
         self.params = list(params)
         dtype = self.params[0].dtype
         self.lr, self.beta1_power, self.beta2_power = (tf.Variable(x, dtype=dtype) for x in (lr, 0.9, 0.999))
         self.m, self.v = ([tf.Variable(tf.zeros_like(p)) for p in self.params] for _ in "mv")
 
-    def step(self, gradients):
+    def step(self, gradients: Iterable[tf.Tensor]) -> None:
         """Move every parameter once; gradients: one for each of `params`, in their order."""
         beta1, beta2, epsilon = (tf.constant(x, self.lr.dtype) for x in (0.9, 0.999, EPSILON))
         for param, m, v, gradient in zip(self.params, self.m, self.v, gradients, strict=True):
@@ -45,12 +47,21 @@ class Adam(tf.Module):
         self.beta2_power.assign(self.beta2_power * beta2)
 
 
-def make_optimizer(params, lr):
+def make_optimizer(params: Iterable[tf.Variable], lr: float) -> Adam:
     """Adam with TensorFlow's defaults and TensorFlow's arithmetic. params: a list of tf.Variable."""
     return Adam(params, lr)
 
 
-def decomposition_step(net, optimizer, low, high, cell=None, objective=None, features=None, **options):
+def decomposition_step(
+    net: Callable[..., Any],
+    optimizer: Adam,
+    low: tf.Tensor,
+    high: tf.Tensor,
+    cell: int | None = None,
+    objective: Objective | None = None,
+    features: losses.VGG | None = None,
+    **options: Any,
+) -> dict[str, tf.Tensor]:
     """low, high: (n, h, w, 3), one scene dark and bright. Returns the terms of `decomposition_loss`.
 
     cell: take the loss in squares of this many pixels, by which h and w divide, each with its own zeros beyond its
@@ -69,7 +80,15 @@ def decomposition_step(net, optimizer, low, high, cell=None, objective=None, fea
     return _descend(optimizer, terms, tape)
 
 
-def adjustment_step(net, optimizer, i, ratio, target, objective=None, features=None):
+def adjustment_step(
+    net: Callable[..., Any],
+    optimizer: Adam,
+    i: tf.Tensor,
+    ratio: tf.Tensor,
+    target: tf.Tensor,
+    objective: Objective | None = None,
+    features: losses.VGG | None = None,
+) -> dict[str, tf.Tensor]:
     """i, ratio, target: (n, h, w, 1). Returns the terms of `adjustment_loss`, or of `objective`."""
     with tf.GradientTape() as tape:
         out = net(i, ratio)
@@ -80,7 +99,15 @@ def adjustment_step(net, optimizer, i, ratio, target, objective=None, features=N
     return _descend(optimizer, terms, tape)
 
 
-def restoration_step(net, optimizer, r, i, target, objective=None, features=None):
+def restoration_step(
+    net: Callable[..., Any],
+    optimizer: Adam,
+    r: tf.Tensor,
+    i: tf.Tensor,
+    target: tf.Tensor,
+    objective: Objective | None = None,
+    features: losses.VGG | None = None,
+) -> dict[str, tf.Tensor]:
     """r, target: (n, h, w, 3); i: (n, h, w, 1). Returns the terms of `restoration_loss`, or of `objective`."""
     with tf.GradientTape() as tape:
         out = net(r, i)
@@ -91,7 +118,8 @@ def restoration_step(net, optimizer, r, i, target, objective=None, features=None
     return _descend(optimizer, terms, tape)
 
 
-STEPS = {
+Precision = Literal["float32", "bfloat16"]
+STEPS: Mapping[str, Callable[..., Any]] = {
     "DecomNet": decomposition_step,
     "Illumination_adjust_net": adjustment_step,
     "Restoration_net": restoration_step,
@@ -110,14 +138,17 @@ class Trainer:
     is_main = True  # of several processes the one that writes and shows; here there is one
 
     def __init__(
-        self, net: str, precision: str = "float32", device: str = "auto", objective=None, features=None, **options
-    ):
-        if (precision, device) != ("float32", "auto"):
-            raise KindlingError(
-                f"--backend tf trains in float32 on TensorFlow's own device, not in {precision} on {device}; "
-                "--backend torch does"
-            )
-        self.kind = KinD([net])
+        self,
+        net: str,
+        precision: Precision = "float32",
+        device: str = "auto",
+        objective: Objective | None = None,
+        features: Mapping[str, np.ndarray] | None = None,
+        **options: Any,
+    ) -> None:
+        if precision != "float32":
+            raise KindlingError(f"--runtime tf trains in float32, not in {precision}; --runtime torch does")
+        self.kind = KinD([net], device=arrays.choose_device(device))
         self.optimizer = make_optimizer(self.kind.by_name.values(), 1e-4)
         function = getattr(self.kind, net)
         if objective:
@@ -155,15 +186,20 @@ class Trainer:
         for power, beta in ((self.optimizer.beta1_power, 0.9), (self.optimizer.beta2_power, 0.999)):
             power.assign(np.multiply.accumulate(np.full(steps + 1, beta, np.float32))[-1])
 
-    def _parts(self):
+    def _parts(self) -> dict[str, list[tf.Variable]]:
         """What `state` keeps and `assign` sets: part -> variables, in the order of their slim names."""
         return {"weights": self.optimizer.params, "m": self.optimizer.m, "v": self.optimizer.v}
 
-    def _features(self, term, weights):
-        return losses.VGG(name_of(weights), weights, **dict(term.options)) if term else None
+    def _features(self, term: Term | None, weights: Mapping[str, np.ndarray] | None) -> losses.VGG | None:
+        if term is None:
+            return None
+        if weights is None:
+            raise KindlingError(f"{term.key} needs the weights of a VGG, and `features` holds none")
+        options: dict[str, Any] = dict(term.options)
+        return losses.VGG(name_of(weights), weights, **options)
 
 
-def cells(x, size):
+def cells(x: tf.Tensor, size: int | None) -> tf.Tensor:
     """Cut into squares, or left as it is without a size: (n, h, w, c) -> (n h/size w/size, size, size, c)"""
     if not size:
         return x
@@ -172,7 +208,7 @@ def cells(x, size):
     return tf.reshape(tf.transpose(x, [0, 1, 3, 2, 4, 5]), [-1, size, size, c])
 
 
-def _descend(optimizer, terms, tape):
+def _descend(optimizer: Adam, terms: dict[str, tf.Tensor], tape: tf.GradientTape) -> dict[str, tf.Tensor]:
     # A sum may leave a part of the net out; its gradient is 0 then.
     zero = tf.UnconnectedGradients.ZERO
     optimizer.step(tape.gradient(terms["total"], optimizer.params, unconnected_gradients=zero))

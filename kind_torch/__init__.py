@@ -29,11 +29,11 @@ def load(
     "mps", or "auto" for a GPU where PyTorch sees one. A file that is not a sound KinD checkpoint, or a device that is
     not there, is a KindlingError.
     """
-    place = choose_device(device)  # before a large file is read
-    convert = own("convert")  # the reader of files; only loading needs it, the nets themselves do not
+    place = choose_device(device)  # first, because reading a file takes longer than refusing a word
+    convert = own("convert")  # here, because only loading reads files
 
     variables = convert.read(path)
-    with torch.random.fork_rng(devices=[]):  # the weights drawn here are thrown away, and must cost nobody's seed
+    with torch.random.fork_rng(devices=[]):  # the initial weights are thrown away, so drawing them must cost no seed
         kind = KinD(convert.nets_in(variables), dtype, source=str(path))
     kind.assign(variables)
     return kind.to(place).eval()

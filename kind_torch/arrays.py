@@ -47,7 +47,7 @@ def choose_device(device: str | torch.device) -> torch.device:
         known = "auto, cpu, cuda, cuda:1 and so on, mps"
         raise KindlingError(f"there is no device {str(device)!r}; there are {known}") from None
     if (place.index or 0) >= count:
-        raise KindlingError(f"PyTorch sees no device {device} here: it sees {count} of that kind")
+        raise KindlingError(f"PyTorch sees no {device} here: it sees {count} of that kind")
     return place
 
 
@@ -75,7 +75,7 @@ def layers(kind: KinD, net: str, *arrays: np.ndarray) -> Iterator[tuple[str, np.
         hooks.append(child.register_forward_hook(lambda *_: recorder.leave()))
     failure = None
     try:
-        with torch.no_grad(), recorder:  # in inference mode conv and activation are one call, with nothing between
+        with torch.no_grad(), recorder:  # not inference mode: there conv and activation are one call
             module(*inputs)
     except Exception as error:  # noqa: BLE001 - raised again below, once the layers before it are handed out
         failure = error

@@ -4,31 +4,43 @@ The three trainings of the original are kind_torch/train.py's and stay as they a
 are NCHW in [0, 1]. kind_tf/joint.py is the same file in TensorFlow.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from math import inf
+from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from kind_torch import arrays, losses
 from kind_torch.kind import KinD
-from kind_torch.train import Trainer, cells, make_optimizer
+from kind_torch.train import Adam, Precision, Trainer, _accelerator, cells, make_optimizer
 from kindling.core.errors import KindlingError
-from kindling.core.optional import import_framework
+from kindling.losses.expression import Objective
 from kindling.training.joint import EPSILON, Held, kept_share
 
 __all__ = ["JointTrainer", "joint_step"]
 
 
-def joint_step(nets, optimizer, low, high, target, factor, objective, held, features=None, clip=inf):
+def joint_step(
+    nets: Mapping[str, Callable[..., Any]],
+    optimizer: Adam,
+    low: Tensor,
+    high: Tensor,
+    target: Tensor,
+    factor: Tensor,
+    objective: Objective,
+    held: Held,
+    features: losses.VGG | None = None,
+    clip: float = inf,
+) -> dict[str, Tensor]:
     """Follow the gradient once. Returns the terms of `objective` on the picture, what holds each net, and `total`.
 
     nets: DecomNet, Restoration_net and Illumination_adjust_net by their names. low, high: (n, 3, h, w), one scene dark
     and bright, as the nets see them; target: (n, 3, h, w), what the picture is to be; factor: (n, 1, 1, 1), by which
     each patch's own ratio is multiplied. What comes of the bright photo is a target, so no gradient goes there but
-    by DecomNet's own loss. held: a kindling.training.joint.Held. clip: the gradient is made no longer than
-    this.
+    by DecomNet's own loss. held: a kindling.training.joint.Held. clip: the gradient is made no longer than this.
     """
     R, L = nets["DecomNet"](torch.cat([low, high]))
     (R_low, R_high), (L_low, L_high) = R.chunk(2), L.chunk(2)
@@ -62,22 +74,21 @@ class JointTrainer(Trainer):
 
     def __init__(
         self,
-        objective,
-        precision="float32",
-        device="auto",
-        decay=0.0,
-        average=0.999,
-        features=None,
-        held=None,
-        clip=inf,
-    ):
-        accelerate = import_framework("accelerate", "training with PyTorch")
-        mixed = {"float32": "no", "bfloat16": "bf16"}[precision]
-        self.accelerator = accelerate.Accelerator(mixed_precision=mixed, cpu=device == "cpu")
+        objective: Objective,
+        precision: Precision = "float32",
+        device: str = "auto",
+        decay: float = 0.0,
+        average: float = 0.999,
+        features: Mapping[str, np.ndarray] | None = None,
+        held: Held | None = None,
+        clip: float = inf,
+    ) -> None:
+        self.accelerator = _accelerator(precision, device)
         if self.accelerator.num_processes > 1:
             raise KindlingError("joint trains in one process; the original's three trainings run on several")
         self.kind, self.averaged = (
-            KinD().to(self.accelerator.device, memory_format=torch.channels_last) for _ in range(2)
+            KinD().to(self.accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            for _ in range(2)
         )
         self.averaged.requires_grad_(False)
         names = [name for name, _ in self.kind.named_children()]
@@ -85,8 +96,8 @@ class JointTrainer(Trainer):
         *nets, self.optimizer = self.accelerator.prepare(*self.kind.children(), optimizer)
         self._net = dict(zip(names, nets, strict=True))
         self.average, self.decay, self.done = average, decay, 0
-        features, held = self._features(objective.perceptual, features), held or Held()
-        self._step = partial(joint_step, objective=objective, held=held, features=features, clip=clip)
+        vgg, held = self._features(objective.perceptual, features), held or Held()
+        self._step = partial(joint_step, objective=objective, held=held, features=vgg, clip=clip)
 
     def step(self, batch: tuple[np.ndarray, ...], lr: float) -> dict[str, float]:
         """One step on NHWC arrays, in the order of `joint_step`. Returns the loss terms before it."""
@@ -108,5 +119,5 @@ class JointTrainer(Trainer):
         super().assign(state, steps)
         self.done = steps
 
-    def _parts(self):
+    def _parts(self) -> dict[str, dict[str, Tensor]]:
         return super()._parts() | {"ema": dict(self.averaged.named_parameters())}

@@ -128,7 +128,7 @@ class KinD(nn.Module):
 def _sizes_of_one_allowed() -> contextlib.AbstractContextManager[object]:
     """Lets torch.export trace one program for all sizes, where by default those that any pool makes 1 are left out."""
     if torch.compiler.is_exporting() and not torch.compiler.is_dynamo_compiling():
-        return _config.patch(backed_size_oblivious=True)
+        return _config.patch(backed_size_oblivious=True)  # type: ignore[attr-defined]
     return contextlib.nullcontext()
 
 

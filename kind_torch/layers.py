@@ -6,6 +6,7 @@ kind_tf/layers.py is the same file in TensorFlow.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -15,7 +16,7 @@ __all__ = ["conv2d", "conv2d_transpose", "max_pool2d"]
 
 Activation = Callable[[Tensor], Tensor]
 
-# Activations that are max(slope x, x): a conv can apply them in its own pass over memory. model.py enters its lrelu.
+# Activations that are max(slope x, x), which a conv can apply in its own pass over memory. model.py adds its lrelu.
 SLOPES: dict[Activation, float] = {}
 
 
@@ -35,10 +36,10 @@ class conv2d(nn.Conv2d):
             nn.init.zeros_(self.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        if not _is_plain(x):  # then nothing but PyTorch's own calls is understood
+        if not _is_plain(x):  # a tracer or vmap follows PyTorch's own calls only
             return self._activated(super().forward(x))
         if x.device.type == "cpu":
-            x = x.contiguous(memory_format=torch.channels_last)  # oneDNN's order: no turning before and after each conv
+            x = x.contiguous(memory_format=torch.channels_last)  # in oneDNN's order nothing is turned around each conv
         slope = SLOPES.get(self.activation_fn) if self.activation_fn else None
         if slope and _can_fuse(x):
             activation = "leaky_relu", [slope], ""
@@ -49,7 +50,7 @@ class conv2d(nn.Conv2d):
         else:
             x = super().forward(x)
         if slope and _trains_on_cpu(x):
-            return F.leaky_relu(x, slope, inplace=True)  # allowed, because a conv's gradient does not need its result
+            return F.leaky_relu(x, slope, inplace=True)  # a conv's gradient does not need its result
         return self._activated(x)
 
     def _activated(self, x: Tensor) -> Tensor:
@@ -79,8 +80,8 @@ def max_pool2d(x: Tensor) -> Tensor:
     return F.max_pool2d(x, 2, stride=2, ceil_mode=True)
 
 
-# oneDNN's conv with the activation in the same pass over memory, which torch.compile uses too: as fast as TensorFlow.
-_conv2d_activated = (
+# oneDNN's conv with the activation in the same pass over memory, which torch.compile uses too; as fast as TensorFlow.
+_conv2d_activated: Any = (
     getattr(torch.ops.mkldnn, "_convolution_pointwise", None) if torch.backends.mkldnn.is_available() else None
 )
 

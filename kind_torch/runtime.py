@@ -28,8 +28,9 @@ class Model:
     family = KIND
     runtime = "torch"
 
-    def __init__(self, kind: KinD):
+    def __init__(self, kind: KinD, said: Mapping[str, str] | None = None):
         self.kind = kind
+        self.said: Mapping[str, str] = dict(said or {})
         self._like = next(kind.parameters())
         self.device = str(self._like.device)
         self.precision = str(self._like.dtype).removeprefix("torch.")
@@ -72,7 +73,12 @@ class Model:
 
 
 def open_model(
-    variables: Mapping[str, Array], *, device: str = "auto", precision: str = "float32", source: str = "these weights"
+    variables: Mapping[str, Array],
+    *,
+    device: str = "auto",
+    precision: str = "float32",
+    source: str = "these weights",
+    said: Mapping[str, str] | None = None,
 ) -> Model:
     """A Model of slim variables. device: auto, cpu, cuda, cuda:1, mps. precision: float32, float64; on GPUs bfloat16
     and float16 too.
@@ -85,7 +91,7 @@ def open_model(
     with torch.random.fork_rng(devices=[]):  # the weights drawn here are thrown away, and must cost nobody's seed
         kind = KinD(KIND.nets_in(variables), "float64" if precision == "float64" else "float32", source=source)
     kind.assign(variables)
-    return Model(kind.to(place, getattr(torch, precision)).eval())
+    return Model(kind.to(place, getattr(torch, precision)).eval(), said)
 
 
 @contextlib.contextmanager

@@ -6,11 +6,13 @@ were before it. What is fed to it, in what order and for how long is kindling/tr
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from typing import Any, Literal
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from kind_torch import arrays, losses
 from kind_torch.kind import KinD
@@ -18,6 +20,7 @@ from kindling.core.errors import KindlingError
 from kindling.core.names import to_slim, to_torch
 from kindling.core.optional import import_framework
 from kindling.families.vgg import name_of
+from kindling.losses.expression import Objective, Term
 
 __all__ = ["Adam", "Trainer", "adjustment_step", "cells", "decomposition_step", "make_optimizer", "restoration_step"]
 
@@ -31,19 +34,28 @@ class Adam(torch.optim.Adam):
     """
 
     @torch.no_grad()
-    def step(self, closure=None):
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
         for group in self.param_groups:
             done = next((int(self.state[p]["step"]) for p in group["params"] if self.state[p]), 0)
             group["eps"] = EPSILON / math.sqrt(1 - group["betas"][1] ** (done + 1))  # undoes PyTorch's own division
         return super().step(closure)
 
 
-def make_optimizer(params, lr):
+def make_optimizer(params: Iterable[torch.nn.Parameter], lr: float) -> Adam:
     """Adam with TensorFlow's defaults and TensorFlow's arithmetic. params: an iterable of nn.Parameter."""
     return Adam(params, lr=lr, betas=(0.9, 0.999), eps=EPSILON, fused=True)
 
 
-def decomposition_step(net, optimizer, low, high, cell=None, objective=None, features=None, **options):
+def decomposition_step(
+    net: Callable[..., Any],
+    optimizer: Adam,
+    low: Tensor,
+    high: Tensor,
+    cell: int | None = None,
+    objective: Objective | None = None,
+    features: losses.VGG | None = None,
+    **options: Any,
+) -> dict[str, Tensor]:
     """low, high: (n, 3, h, w), one scene dark and bright. Returns the terms of `decomposition_loss`.
 
     cell: take the loss in squares of this many pixels, by which h and w divide, each with its own zeros beyond its
@@ -59,7 +71,15 @@ def decomposition_step(net, optimizer, low, high, cell=None, objective=None, fea
     return _descend(optimizer, losses.decomposition_loss(*images, **options))
 
 
-def adjustment_step(net, optimizer, i, ratio, target, objective=None, features=None):
+def adjustment_step(
+    net: Callable[..., Any],
+    optimizer: Adam,
+    i: Tensor,
+    ratio: Tensor,
+    target: Tensor,
+    objective: Objective | None = None,
+    features: losses.VGG | None = None,
+) -> dict[str, Tensor]:
     """i, ratio, target: (n, 1, h, w). Returns the terms of `adjustment_loss`, or of `objective`."""
     out = net(i, ratio)
     if objective:
@@ -67,7 +87,15 @@ def adjustment_step(net, optimizer, i, ratio, target, objective=None, features=N
     return _descend(optimizer, losses.adjustment_loss(out, target))
 
 
-def restoration_step(net, optimizer, r, i, target, objective=None, features=None):
+def restoration_step(
+    net: Callable[..., Any],
+    optimizer: Adam,
+    r: Tensor,
+    i: Tensor,
+    target: Tensor,
+    objective: Objective | None = None,
+    features: losses.VGG | None = None,
+) -> dict[str, Tensor]:
     """r, target: (n, 3, h, w); i: (n, 1, h, w). Returns the terms of `restoration_loss`, or of `objective`."""
     out = net(r, i)
     if objective:
@@ -75,11 +103,25 @@ def restoration_step(net, optimizer, r, i, target, objective=None, features=None
     return _descend(optimizer, losses.restoration_loss(out, target))
 
 
-STEPS = {
+Precision = Literal["float32", "bfloat16"]
+STEPS: Mapping[str, Callable[..., Any]] = {
     "DecomNet": decomposition_step,
     "Illumination_adjust_net": adjustment_step,
     "Restoration_net": restoration_step,
 }
+
+
+def _accelerator(precision: str, device: str) -> Any:
+    """accelerate.Accelerator in "float32" or "bfloat16", on "auto", which takes a GPU, "cpu", "cuda", "cuda:1", "mps".
+
+    Raises KindlingError if accelerate is not installed or PyTorch sees no such device.
+    """
+    accelerate = import_framework("accelerate", "training with PyTorch")
+    place = arrays.choose_device(device)
+    if place.type == "cuda" and place.index is not None:
+        torch.cuda.set_device(place)  # Accelerator takes the current one
+    mixed = {"float32": "no", "bfloat16": "bf16"}[precision]
+    return accelerate.Accelerator(mixed_precision=mixed, cpu=place.type == "cpu")
 
 
 class Trainer:
@@ -93,12 +135,16 @@ class Trainer:
     """
 
     def __init__(
-        self, net: str, precision: str = "float32", device: str = "auto", objective=None, features=None, **options
-    ):
-        accelerate = import_framework("accelerate", "training with PyTorch")
-        mixed = {"float32": "no", "bfloat16": "bf16"}[precision]
-        self.accelerator = accelerate.Accelerator(mixed_precision=mixed, cpu=device == "cpu")
-        self.kind = KinD([net]).to(self.accelerator.device, memory_format=torch.channels_last)
+        self,
+        net: str,
+        precision: Precision = "float32",
+        device: str = "auto",
+        objective: Objective | None = None,
+        features: Mapping[str, np.ndarray] | None = None,
+        **options: Any,
+    ) -> None:
+        self.accelerator = _accelerator(precision, device)
+        self.kind = KinD([net]).to(self.accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         optimizer = make_optimizer(self.kind.parameters(), 1e-4)
         prepared, self.optimizer = self.accelerator.prepare(getattr(self.kind, net), optimizer)
         self._net = _Shared(prepared, self.accelerator) if self.accelerator.num_processes > 1 else prepared
@@ -150,19 +196,24 @@ class Trainer:
                 for name, tensor in tensors.items():
                     tensor.copy_(torch.from_numpy(numbers[name]))
 
-    def _parts(self):
+    def _parts(self) -> dict[str, dict[str, Tensor]]:
         """What `state` keeps and `assign` sets: part -> torch name -> tensor."""
-        parts = {"weights": {}, "m": {}, "v": {}}
+        parts: dict[str, dict[str, Tensor]] = {"weights": {}, "m": {}, "v": {}}
         for name, p in self.kind.named_parameters():
             slots = self.optimizer.state.get(p) or {"exp_avg": torch.zeros_like(p), "exp_avg_sq": torch.zeros_like(p)}
             for part, tensor in zip(parts, (p.detach(), slots["exp_avg"], slots["exp_avg_sq"]), strict=True):
                 parts[part][name] = tensor
         return parts
 
-    def _features(self, term, weights):
-        return losses.VGG(name_of(weights), weights, **dict(term.options)).to(self.accelerator.device) if term else None
+    def _features(self, term: Term | None, weights: Mapping[str, np.ndarray] | None) -> losses.VGG | None:
+        if term is None:
+            return None
+        if weights is None:
+            raise KindlingError(f"{term.key} needs the weights of a VGG, and `features` holds none")
+        options: dict[str, Any] = dict(term.options)
+        return losses.VGG(name_of(weights), weights, **options).to(self.accelerator.device)
 
-    def _tensor(self, array):
+    def _tensor(self, array: np.ndarray) -> Tensor:
         """NHWC array -> NCHW tensor on the device, in the channels-last order that it then is in memory already."""
         return torch.from_numpy(array).permute(0, 3, 1, 2).to(self.accelerator.device)
 
@@ -173,10 +224,10 @@ class _Shared:
     So the loss, whose minimum and maximum are of the whole batch, is the one a single process would have had.
     """
 
-    def __init__(self, net, accelerator):
+    def __init__(self, net: torch.nn.Module, accelerator: Any) -> None:
         self.net, self.accelerator = net, accelerator
 
-    def __call__(self, *inputs):
+    def __call__(self, *inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
         processes, own = self.accelerator.num_processes, self.accelerator.process_index
         if len(inputs[0]) % processes:
             raise KindlingError(f"a batch of {len(inputs[0])} cannot be shared equally by {processes} processes")
@@ -185,7 +236,7 @@ class _Shared:
         whole = tuple(self._whole(out, processes, own) for out in ((outputs,) if single else outputs))
         return whole[0] if single else whole
 
-    def _whole(self, out, processes, own):
+    def _whole(self, out: Tensor, processes: int, own: int) -> Tensor:
         """The results of all processes, one after the other; only our own is differentiable."""
         parts = list(self.accelerator.gather(out.detach().contiguous()).chunk(processes))
         # The processes' gradients, each of its own share, are averaged later; what is wanted is their sum.
@@ -193,7 +244,7 @@ class _Shared:
         return torch.cat(parts)
 
 
-def cells(x, size):
+def cells(x: Tensor, size: int | None) -> Tensor:
     """Cut into squares, or left as it is without a size: (n, c, h, w) -> (n h/size w/size, c, size, size)"""
     if not size:
         return x
@@ -202,7 +253,9 @@ def cells(x, size):
     return x.permute(0, 2, 4, 1, 3, 5).reshape(-1, c, size, size)
 
 
-def _objective(objective, images, optimizer, features):
+def _objective(
+    objective: Objective, images: Sequence[Tensor], optimizer: Adam, features: losses.VGG | None
+) -> dict[str, Tensor]:
     weights = [p for group in optimizer.param_groups for p in group["params"]]
     terms = losses.objective_loss(objective, images, weights, features)
     # An output that no term looks at has the gradient 0, and not none, or processes would wait for each other's.
@@ -210,7 +263,7 @@ def _objective(objective, images, optimizer, features):
     return terms | {"total": terms["total"] + 0 * idle}
 
 
-def _descend(optimizer, terms):
+def _descend(optimizer: Adam, terms: dict[str, Tensor]) -> dict[str, Tensor]:
     optimizer.zero_grad()
     terms["total"].backward()
     optimizer.step()

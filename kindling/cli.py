@@ -8,6 +8,7 @@ import importlib
 import os
 import sys
 import traceback
+from collections.abc import Sequence
 
 import click
 
@@ -19,6 +20,7 @@ COMMANDS = {
     "evaluate": "Brighten photos that have well-lit partners, and measure how close they come.",
     "convert": "Carry weights between TensorFlow, PyTorch and neutral files.",
     "inspect": "List what a checkpoint holds, and what is missing or extra.",
+    "diff": "Say in what two checkpoints differ, and what the difference looks like.",
     "parity": "Prove that TensorFlow and PyTorch compute the same.",
     "train": "Train the nets from pairs of photos.",
     "fetch": "Get the authors' own weights, from them, checked.",
@@ -40,7 +42,7 @@ class _Lazy(click.Group):
 @click.group(cls=_Lazy, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="kindling")
 @click.pass_context
-def kindling(context):
+def kindling(context: click.Context) -> None:
     """KinD low-light enhancement in TensorFlow 2 and PyTorch, proven equal.
 
     \b
@@ -52,7 +54,7 @@ def kindling(context):
         click.echo(context.get_help())
 
 
-def main(arguments=None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run `kindling` with `arguments` (default: the process's) and return its exit code."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read once, when TensorFlow is first imported
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # so is this by PyTorch: large pages, a tenth faster on Linux

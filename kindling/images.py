@@ -1,14 +1,16 @@
 """Photos in and out, exactly as the original reads and writes them (utils.py: load_images, save_images)."""
 
+import os
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from kindling.core.files import move_into_place, staging
 from kindling.photos.photo import read_photo, write_photo
 
 
-def load_images(file) -> np.ndarray:
+def load_images(file: str | os.PathLike[str]) -> np.ndarray:
     """A photo as (h, w, 3) float32, stretched over the whole image so that its minimum is 0 and its maximum 1.
 
     8-bit RGB as the original reads it; what other files hold is as `kindling.photos.photo.read_photo` says, and
@@ -23,18 +25,18 @@ def stretch(x: np.ndarray) -> np.ndarray:
     return (x - low) / np.maximum(high - low, np.float32(0.001))
 
 
-def save_images(path, *images: np.ndarray) -> None:
+def save_images(path: str | os.PathLike[str], *images: np.ndarray) -> None:
     """Write one image, or several of one height side by side, as an 8-bit file. The name appears only once it is whole.
 
     images: (h, w, 3) or (h, w, 1) in [0, 1]. Values are clipped and truncated, not rounded, as in the original.
     """
-    path = Path(path)
-    with staging(path.parent) as folder:
-        write_photo(folder / path.name, *(to_pixels(np.broadcast_to(x, (*x.shape[:2], 3))) for x in images))
-        move_into_place(folder / path.name, path)
+    target = Path(path)
+    with staging(target.parent) as folder:
+        write_photo(folder / target.name, *(to_pixels(np.broadcast_to(x, (*x.shape[:2], 3))) for x in images))
+        move_into_place(folder / target.name, target)
 
 
-def to_pixels(image: np.ndarray, dtype=np.uint8) -> np.ndarray:
+def to_pixels(image: np.ndarray, dtype: DTypeLike = np.uint8) -> np.ndarray:
     """[0, 1] -> uint8 or uint16, truncating: 0.999 becomes 254."""
     largest = np.iinfo(dtype).max
     return np.clip(image * largest, 0, largest).astype(dtype)

@@ -9,13 +9,27 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from kindling.core.errors import KindlingError
 from kindling.core.model import Array, Layered, Model
 from kindling.core.optional import import_framework
 from kindling.core.packages import own
 from kindling.families.registry import KIND
+from kindling.training.protocols import Trainer
+
+if TYPE_CHECKING:  # what the rows name by strings keeps the protocols
+    import kind_tf.joint
+    import kind_tf.runtime
+    import kind_tf.train
+    import kind_torch.joint
+    import kind_torch.runtime
+    import kind_torch.train
+
+    _MODELS: tuple[type[Layered], ...] = (kind_torch.runtime.Model, kind_tf.runtime.Model)
+    _TRAINERS: tuple[type[Trainer], ...] = (
+        kind_torch.train.Trainer, kind_torch.joint.JointTrainer, kind_tf.train.Trainer, kind_tf.joint.JointTrainer,
+    )  # fmt: skip
 
 __all__ = ["RUNTIMES", "Precision", "Runtime", "default_weights", "open_arrays", "open_model", "trainer"]
 
@@ -80,7 +94,8 @@ def open_model(
     """
     path = Path(weights) if weights is not None else default_weights()
     find_runtime(runtime)  # a wrong word is said before a large file is read
-    return open_arrays(own("convert").read(path), runtime, device=device, precision=precision, source=str(path))
+    variables, said = own("convert").read_all(path)
+    return open_arrays(variables, runtime, device=device, precision=precision, source=str(path), said=said)
 
 
 def open_arrays(
@@ -90,15 +105,19 @@ def open_arrays(
     device: str = "auto",
     precision: Precision = "float32",
     source: str = "these weights",
+    said: Mapping[str, str] | None = None,
 ) -> Layered:
-    """A model with `variables`, by slim name and in TF axis order. source: what error messages call them."""
+    """A model with `variables`, by slim name and in TF axis order.
+
+    source: what error messages call them. said: what their file says beside them (`Model.said`).
+    """
     row = find_runtime(runtime)
     import_framework(row.framework, f"--runtime {runtime}")
-    model: Layered = _load(row.open)(variables, device=device, precision=precision, source=source)
+    model: Layered = _load(row.open)(variables, device=device, precision=precision, source=source, said=said)
     return model
 
 
-def trainer(runtime: str, *arguments: Any, joint: bool = False, **options: Any) -> Any:
+def trainer(runtime: str, *arguments: Any, joint: bool = False, **options: Any) -> Trainer:
     """The object that trains a net on `runtime`, or, `joint`, all of them together.
 
     arguments, options: as kind_torch.train.Trainer and kind_torch.joint.JointTrainer have them.
@@ -108,7 +127,8 @@ def trainer(runtime: str, *arguments: Any, joint: bool = False, **options: Any) 
         able = ", ".join(name for name, other in RUNTIMES.items() if other.trainer)
         raise KindlingError(f"--runtime {runtime} cannot train; these can: {able}")
     import_framework(row.framework, f"--runtime {runtime}")
-    return _load(row.joint_trainer if joint else row.trainer)(*arguments, **options)
+    made: Trainer = _load(row.joint_trainer if joint else row.trainer)(*arguments, **options)
+    return made
 
 
 def find_runtime(name: str) -> Runtime:
@@ -136,20 +156,20 @@ def default_weights() -> Path:
     return (candidates + shipped)[0]
 
 
-def _shipped():
+def _shipped() -> tuple[Path, Path]:
     """In a wheel beside the code, in a checkout at its top."""
     package = Path(__file__).parent
     return package / "weights", package.parent / "checkpoints"
 
 
-def _fetched():
+def _fetched() -> Path | None:
     try:
         return Path(own("convert.originals.fetching").default_folder())
     except (OSError, RuntimeError):  # there is no home to keep anything in
         return None
 
 
-def _holds_all_nets(folder):
+def _holds_all_nets(folder: Path) -> bool:
     """By the layout alone, so that nothing large is read twice."""
     return all((folder / net.folder / "model.ckpt.index").is_file() for net in KIND.nets)
 

@@ -46,8 +46,29 @@ def test_commands_exist(page):
     named |= set(re.findall(r"`kindling (\w+)", text))
     assert named <= set(COMMANDS)
     makefile = (ROOT / "Makefile").read_text()
-    for target in re.findall(r"`make (\w+)`", text):
+    for target in re.findall(r"`make ([\w-]+)`", text):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_what_runs_without_make_is_what_the_public_tests_run():
+    """The two lines of the README, in the workflow for every system; the quick part is make's too."""
+    text, workflow, makefile = (
+        (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", ".github/workflows/tests.yml", "Makefile")
+    )
+    (block,) = re.findall(r"Without make.*?```sh\n(.*?)```", text, re.DOTALL)
+    install, run = block.splitlines()
+    assert f"- run: {install}\n" in workflow
+    assert f"- run: {run}\n" in workflow
+    assert run.removeprefix("python").replace("-n 2", "-n $(JOBS)") in makefile
+
+
+def test_every_python_that_is_promised_is_tested():
+    setup, workflow = (
+        (ROOT / name).read_text(encoding="utf-8") for name in ("setup.py", ".github/workflows/tests.yml")
+    )
+    promised = set(re.findall(r"Programming Language :: Python :: (3\.\d+)", setup))
+    assert len(promised) >= 4
+    assert promised == set(re.findall(r'"(3\.\d+)"', workflow))
 
 
 @pytest.mark.slow
@@ -72,7 +93,11 @@ def test_the_snippets_of_the_readme_run(seeded_npz, tmp_path):
 
 @pytest.mark.tf
 @pytest.mark.torch
-@pytest.mark.parametrize("module", ["kindling.core.errors", "kindling.photos.jobs", "kind_tf.kind", "kind_torch.kind"])
+@pytest.mark.parametrize(
+    "module",
+    ["kindling.core.errors", "kindling.core.files", "kindling.photos.directories", "kindling.photos.find",
+     "kindling.photos.jobs", "kindling.photos.kinds", "kind_tf.kind", "kind_torch.kind"],
+)  # fmt: skip
 def test_examples_in_docstrings(module):
     result = doctest.testmod(importlib.import_module(module))
     assert result.attempted > 0

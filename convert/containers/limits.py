@@ -12,6 +12,8 @@ from pathlib import Path
 
 from kindling.core.errors import KindlingError
 
+MOST_NAMES = 100_000  # of tensors; KinD with its training has some hundred
+MOST_SCOPES = 64  # in one name
 MOST_BYTES = 600_000_000  # of numbers in one file or folder, unpacked
 
 
@@ -23,6 +25,16 @@ def refuse_bulk(path: Path, sizes: Iterable[int]) -> None:
             f"{path}: it claims to hold {total:,} bytes of numbers, and no checkpoint that is read here is beyond "
             f"{MOST_BYTES:,}; refused"
         )
+
+
+def refuse_crowds(path: Path, names: Iterable[tuple[str, ...]]) -> None:
+    """KindlingError if there are more names, each given by its scopes, or longer ones than a checkpoint of KinD has."""
+    names = list(names)
+    longest = max(map(len, names), default=0)
+    if len(names) > MOST_NAMES:
+        raise KindlingError(f"{path}: it holds {len(names):,} tensors, and no checkpoint of KinD does; refused")
+    if longest > MOST_SCOPES:
+        raise KindlingError(f"{path}: a name in it has {longest:,} parts, and no variable of KinD does; refused")
 
 
 def nbytes(shape: Iterable[int], itemsize: int) -> int:

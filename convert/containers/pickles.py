@@ -9,7 +9,7 @@ import pickletools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from kindling.core.errors import KindlingError
 
@@ -55,9 +55,10 @@ def plan(*pickles: BinaryIO) -> Plan:
     return found
 
 
-def _follow(pickle, found) -> Iterator[object]:
+def _follow(pickle: BinaryIO, found: Plan) -> Iterator[object]:
     """Run down the opcodes with a stack of plain values, None for all that is made; yields the storages asked for."""
-    stack, memo = [], {}
+    stack: list[Any] = []
+    memo: dict[Any, Any] = {}
     for opcode, argument, _ in pickletools.genops(pickle):
         name = opcode.name
         if name in ("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"):
@@ -67,7 +68,7 @@ def _follow(pickle, found) -> Iterator[object]:
         elif name == "MARK":
             stack.append(MARK)
         elif name in ("GLOBAL", "INST"):
-            found.names.add(argument)
+            found.names.add(str(argument))
             if name == "INST":
                 _pop_to_mark(stack)
             stack.append(argument)

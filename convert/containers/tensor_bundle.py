@@ -167,7 +167,7 @@ def _shards(prefix: Path, index: Index, entries: list[Entry]) -> dict[int, bytes
     return {k: whole(file) for k, file in files.items() if file.is_file()}
 
 
-def _data(prefix, name, entry, shards, count, check=True) -> bytes:
+def _data(prefix: Path, name: str, entry: Entry, shards: Mapping[int, bytes], count: int, check: bool = True) -> bytes:
     """The bytes of one tensor, held against their checksum."""
     file = part(prefix, f"data-{entry.shard:05}-of-{count:05}").name
     if entry.shard not in shards:
@@ -198,7 +198,7 @@ def _only_string(raw: bytes, crc: int) -> bytes:
     return raw[at + 4 :]
 
 
-def _dtype(prefix, name, entry) -> np.dtype:
+def _dtype(prefix: Path, name: str, entry: Entry) -> np.dtype:
     if entry.sliced:
         raise KindlingError(f"{prefix}: {name} is saved in slices of a partitioned variable, which is not read here")
     called = DTYPES.get(entry.dtype)

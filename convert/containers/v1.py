@@ -13,9 +13,10 @@ import numpy as np
 from kindling.core.errors import KindlingError
 
 from .limits import refuse_bulk
-from .messages import Damaged, Value, fields, messages, number, read_varint, shape, text
+from .messages import Damaged, Value, fields, made_varint, messages, number, shape, text
 from .sstable import FOOTER, MAGIC, read_table
 
+MOST_PACKED = 10_000_000  # bytes; each number takes eight when it is unpacked
 END = struct.pack("<Q", MAGIC)  # the last bytes of such a file
 # tensorflow.DataType -> what numpy calls it, the field of a TensorProto that holds its numbers, how these are written.
 KINDS = {
@@ -100,20 +101,30 @@ def _array(name: str, kind: int, sizes: tuple[int, ...], protos: list[bytes]) ->
         if len(raw) != count * itemsize:
             raise Damaged(f"{name} has shape {sizes} and {len(raw)} bytes, which do not go together")
         return np.frombuffer(raw, written).astype(dtype, copy=True).reshape(sizes)
-    numbers = [n for value in values for n in _unpacked(value)]
+    numbers = _unpacked(name, values)
     if len(numbers) != count:
         raise Damaged(f"{name} has shape {sizes} and {len(numbers)} numbers, which do not go together")
     if written == "half":
-        return np.array(numbers, np.uint16).view(np.float16).reshape(sizes)
-    return np.array([n - 2**64 if n >= 2**63 else n for n in numbers], np.int64).astype(dtype).reshape(sizes)
+        return numbers.astype(np.uint16).view(np.float16).reshape(sizes)
+    return numbers.view(np.int64).astype(dtype).reshape(sizes)
 
 
-def _unpacked(value: Value) -> list[int]:
-    """The numbers of a packed field, or the one of a field by itself."""
-    if isinstance(value, int):
-        return [value]
-    found, at = [], 0
-    while at < len(value):
-        n, at = read_varint(value, at)
-        found.append(n)
-    return found
+def _unpacked(name: str, values: list[Value]) -> np.ndarray:
+    """The numbers of a packed field, groups of seven bits, as 64 bits each."""
+    packed = b"".join(made_varint(value) if isinstance(value, int) else value for value in values)
+    if len(packed) > MOST_PACKED:
+        raise Damaged(f"{name} holds {len(packed):,} bytes of whole numbers, and no weight of KinD does")
+    data = np.frombuffer(packed, np.uint8)
+    ends = np.flatnonzero(data < 0x80) + 1
+    if data.size and (not ends.size or ends[-1] != data.size):
+        raise Damaged(f"{name} ends within a number")
+    begins = np.concatenate([[0], ends[:-1]]).astype(np.int64)[: ends.size]
+    lengths = ends - begins
+    if lengths.max(initial=0) > 10:
+        raise Damaged(f"a number of {name} has no end")
+    numbers = np.zeros(ends.size, np.uint64)
+    for k in range(lengths.max(initial=0)):
+        longer = lengths > k
+        group = (data[begins[longer] + k] & 0x7F).astype(np.uint64)
+        numbers[longer] |= group << np.uint64(7 * k)
+    return numbers

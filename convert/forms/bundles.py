@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from kindling.core.errors import KindlingError
+from kindling.families.kind import estimator
 from kindling.families.kind.nets import NETS
 
 from ..containers import object_graph, tensor_bundle, v1
@@ -26,6 +27,7 @@ from .naming import place_of
 PART = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})$")
 OLD_PART = re.compile(r"-(\d{5}|\?{5})-of-(\d{5})$")  # of a checkpoint of old that was saved in several files
 STATE = "checkpoint"
+BESIDE = {"estimator": estimator.FILE}  # metadata that has a file of its own in a folder of nets
 # Of a text file in protobuf's own notation; Windows ends lines, and begins files, in its own way.
 NAMED = re.compile(r"""^\ufeff?\s*model_checkpoint_path\s*:\s*(["'])(.*)\1\s*$""", re.MULTILINE)
 ESCAPED = re.compile(rb"\\([0-7]{1,3}|.)")
@@ -64,7 +66,10 @@ def has_index(path: Path) -> bool:
 
 def read(path: Path, digest: "hashlib._Hash") -> Contents:
     """Every variable of every checkpoint that `path` means, in TF axis order; the files' bytes go through `digest`."""
-    variables, origin, notes, beside = {}, {}, [], []
+    variables: dict[str, np.ndarray] = {}
+    origin: dict[str, Path] = {}
+    notes: list[str] = []
+    beside: list[tuple[str, ...]] = []
     for prefix in find(path):
         held = _read_one(prefix, digest)
         notes += held.notes
@@ -73,10 +78,29 @@ def read(path: Path, digest: "hashlib._Hash") -> Contents:
             if name in variables:
                 raise KindlingError(f"{path}: {name} is in both {origin[name]} and {prefix}; name one of the two")
             variables[name], origin[name] = array, prefix
-    return Contents(variables=variables, notes=tuple(dict.fromkeys(notes)), beside=tuple(dict.fromkeys(beside)))
+    return Contents(
+        variables=variables,
+        metadata=_said_beside(path, digest),
+        notes=tuple(dict.fromkeys(notes)),
+        beside=tuple(dict.fromkeys(beside)),
+    )
 
 
-def made(target: Path, variables: Mapping[str, np.ndarray]) -> dict[Path, bytes]:
+def _said_beside(path, digest):
+    """A bundle has no room for metadata; what goes with the weights of a folder lies in files beside its nets."""
+    files = {key: path / name for key, name in BESIDE.items()} if path.is_dir() else {}
+    said = {}
+    for key, file in files.items():
+        if file.is_file():
+            data = file.read_bytes()
+            digest.update(data)
+            said[key] = data.decode(errors="replace")
+    return said
+
+
+def made(
+    target: Path, variables: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None
+) -> dict[Path, bytes]:
     """The files of one bundle under the prefix `target` (if it says `.ckpt`), else of a folder in the original's
     layout; data before index before state file, the order in which they may appear."""
     if is_prefix(target):
@@ -88,7 +112,8 @@ def made(target: Path, variables: Mapping[str, np.ndarray]) -> dict[Path, bytes]
         own = {name: array for name, array in variables.items() if name in NETS[net].variables}
         files |= {folder / name: held for name, held in tensor_bundle.made("model.ckpt", own).items()}
         files[folder / STATE] = state_file().encode()
-    return files
+    said = metadata or {}
+    return files | {target / name: said[key].encode() for key, name in BESIDE.items() if key in said}
 
 
 def state_file() -> str:

@@ -22,6 +22,7 @@ from .contents import Contents, by_slim_names, plain
 if TYPE_CHECKING:
     import h5py
 
+HEAP = b"GCOL\x01"  # how a heap begins, and its version
 DEFLATE = 1  # HDF5's number for gzip; 2 shuffles bytes, 3 is a checksum
 # The chains of filters that are read; any other might be a library to be loaded, or inflate unseen.
 FILTERS = {(), (3,), (1,), (1, 3), (2,), (2, 3), (2, 1), (2, 1, 3)}
@@ -47,18 +48,27 @@ def read(path: Path, data: bytes) -> Contents:
         if bombs:
             raise KindlingError.of(str(path), bombs)
         arrays = {name: np.asarray(item[()]) for name, item in datasets.items()}
-        return Contents(variables=by_slim_names(arrays), metadata=plain(dict(file.attrs)))
+        return Contents(variables=by_slim_names(arrays), metadata=plain(_attributes(path, data, file)))
 
 
 def made(variables: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> bytes:
     """The file's bytes: every structure and every dataset with its checksum, which HDF5 has since 1.10."""
     memory = io.BytesIO()
     with created(memory) as file:
-        file.attrs.update(metadata)
+        put_attributes(file, metadata)
         for name, array in variables.items():
             checked = {"chunks": array.shape, "fletcher32": True} if array.size and array.ndim else {}
             file.create_dataset(name, data=array, **checked)
     return memory.getvalue()
+
+
+def put_attributes(file: "h5py.File", metadata: Mapping[str, str]) -> None:
+    """Metadata as strings of fixed length, in the checked structures: those of any length lie in a heap without."""
+    import h5py
+
+    for key, value in metadata.items():
+        raw = value.encode()
+        file.attrs.create(key, raw, dtype=h5py.string_dtype("utf-8", max(1, len(raw))))
 
 
 def created(memory: io.BytesIO, libver: tuple[str, str] | None = ("v110", "v110")) -> "h5py.File":
@@ -79,6 +89,40 @@ def _opened(data: bytes) -> "h5py.File":
     access.set_fapl_core(backing_store=False)
     access.set_file_image(data)
     return h5py.File(h5py.h5f.open(b"in memory", h5py.h5f.ACC_RDONLY, access))
+
+
+def _attributes(path, data, file):
+    """The attributes of the file itself. Strings of any length are only read from heaps that HDF5 finds its way in."""
+    import h5py
+
+    kinds = [file.attrs.get_id(key).get_type() for key in file.attrs]
+    fixed = (h5py.h5t.TypeIntegerID, h5py.h5t.TypeFloatID, h5py.h5t.TypeStringID)
+    if any(not isinstance(kind, fixed) or _is_of_any_length(kind) for kind in kinds):
+        _check_heaps(path, data, file.id.get_create_plist().get_sizes()[1])
+    values = dict(file.attrs)
+    return {key: value.decode(errors="replace") if isinstance(value, bytes) else value for key, value in values.items()}
+
+
+def _is_of_any_length(kind):
+    import h5py
+
+    return isinstance(kind, h5py.h5t.TypeStringID) and kind.is_variable_str()
+
+
+def _check_heaps(path, data, size):
+    """KindlingError if the objects of a heap do not follow one another: HDF5 would look for the next one for ever."""
+    at = data.find(HEAP)
+    while at >= 0:
+        end = at + int.from_bytes(data[at + 8 : at + 8 + size], "little")
+        place = at + 8 + size
+        while place + 8 + size <= min(end, len(data)):
+            index = int.from_bytes(data[place : place + 2], "little")
+            length = int.from_bytes(data[place + 8 : place + 8 + size], "little")
+            step = 8 + size + -(-length // 8) * 8 if index else length  # what is free counts its own head too
+            if step < 8 + size or place + step > end:
+                raise KindlingError(f"{path}: damaged: a heap in it, of strings, does not hold together")
+            place += step
+        at = data.find(HEAP, at + 1)
 
 
 def _walk(file):
@@ -147,7 +191,7 @@ def _problem_with_chunks(item, plist, size):
     return None
 
 
-def _inflates(item) -> bool:
+def _inflates(item: "h5py.Dataset") -> bool:
     """Does a compressed chunk unpack to more than a chunk? HDF5 itself would go on to the end of it."""
     plist = item.id.get_create_plist()
     filters = [plist.get_filter(k)[0] for k in range(plist.get_nfilters())]

@@ -11,6 +11,7 @@ import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import ml_dtypes
 import numpy as np
@@ -56,7 +57,7 @@ def made(variables: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> by
     return file.getvalue()
 
 
-def _array(torch, value) -> np.ndarray:
+def _array(torch: Any, value: Any) -> np.ndarray:
     """A tensor's numbers; NumPy has no half precision of its own but float16, and ml_dtypes has the others."""
     value = value.detach()
     name = str(value.dtype).removeprefix("torch.")
@@ -83,7 +84,7 @@ def _members(path, data):
         return {name: archive.read(name) for name in names}
 
 
-def _anew(path, data) -> io.BytesIO:
+def _anew(path: Path, data: bytes) -> io.BytesIO:
     """The archive put together again from its members, once they have been looked at.
 
     Refuses a pickle that names more than tensors, or claims more bytes for one than the archive has for it.
@@ -106,7 +107,7 @@ def _anew(path, data) -> io.BytesIO:
     return archive
 
 
-def _old(path, data) -> io.BytesIO:
+def _old(path: Path, data: bytes) -> io.BytesIO:
     """A file from before PyTorch 1.6, once its pickles have been looked at: five of them, and then each storage with
     its number of elements in front. It has no checksums."""
     held = io.BytesIO(data)
@@ -135,8 +136,7 @@ def _plan(path, *streams):
 def _load(torch, path, archive):
     import pickle
 
-    version = re.match(r"(\d+)\.(\d+)", torch.__version__)
-    if tuple(map(int, version.groups())) < OLDEST:
+    if tuple(map(int, re.findall(r"\d+", torch.__version__)[:2])) < OLDEST:
         raise KindlingError(
             f"{path}: PyTorch {torch.__version__} can be made to run code by such a file; install 2.10 or newer"
         )

@@ -17,6 +17,7 @@ import numpy as np
 from kindling.core.errors import KindlingError
 from kindling.families.vgg import SHAPES as VGGS
 
+from ..containers.limits import refuse_crowds
 from ..soundness import EXPECTED, fingerprint
 from . import bundles, h5, npz, pth, safetensors
 from .contents import plain
@@ -75,9 +76,11 @@ def read(path: Path, *, ema: bool = False) -> Checkpoint:
         raise KindlingError(
             f"{path}: cannot be read as {form}, so it is damaged or incomplete: {_said(error)}"
         ) from error
+    parts = {name: tuple(name.split("/")) for name in held.variables}
+    refuse_crowds(path, parts.values())
     arrays, notes = _turned(held.variables)
     choice = choose(
-        {name: tuple(name.split("/")) for name in arrays},
+        parts,
         lambda a, b: a == b or _same(arrays[a], arrays[b]),
         str(path),
         ema=ema,
@@ -109,7 +112,7 @@ def made(path: Path, variables: Mapping[str, np.ndarray], metadata: Mapping[str,
     form = form_of(path)
     try:
         if form == "tf":
-            return bundles.made(path, variables)
+            return bundles.made(path, variables, plain(metadata))
         return {path: _WRITERS[form](variables, plain(metadata))}
     except KindlingError:
         raise

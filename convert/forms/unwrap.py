@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from kindling.core.errors import KindlingError
 from kindling.core.names import slim_name
@@ -15,7 +16,7 @@ MOST = 100_000  # things in all of them; KinD with its training is a few hundred
 class Flat:
     """Everything in a file: tensors by names with a slash between scopes, and the ways to all else."""
 
-    tensors: dict[str, object]
+    tensors: dict[str, Any]
     others: tuple[Way, ...]
 
 
@@ -23,7 +24,7 @@ def flat(held: object, tensor: type, source: str) -> Flat:
     """held: as torch.load gives it. tensor: the class of tensors. Raises KindlingError if there is no tensor in it."""
     if not isinstance(held, Mapping):
         raise KindlingError(f"{source}: expected a state_dict, names and tensors, but it is a {type(held).__name__}")
-    tensors: dict[str, object] = {}
+    tensors: dict[str, Any] = {}
     others = []
     for count, (way, value) in enumerate(_walk(held, (), DEEPEST)):
         if count >= MOST:

@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from kindling.core.errors import KindlingError
@@ -35,7 +36,7 @@ class Downloader:
         self.folder, self.largest, self.exact, self.show = folder, largest, exact, show
         self.timeout, self.tries, self.pause = timeout, tries, pause
 
-    def __call__(self, url: str, output_file, pooch=None, check_only: bool = False) -> None:
+    def __call__(self, url: str, output_file: Any, pooch: object = None, check_only: bool = False) -> None:
         import requests
 
         host = urlsplit(url).hostname
@@ -100,7 +101,7 @@ class Downloader:
             raise requests.ConnectionError(f"it ended after {have:,} of {self.largest:,} bytes")
 
 
-def _why(error) -> str:
+def _why(error: Exception) -> str:
     """The last cause, in the words of the system where there are some."""
     while isinstance(error.args[0] if error.args else None, Exception):
         error = error.args[0]

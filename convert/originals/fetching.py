@@ -12,6 +12,8 @@ import stat
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
+from zipfile import ZipInfo
 
 from kindling.core.errors import KindlingError
 from kindling.core.files import move_into_place, staging
@@ -42,7 +44,7 @@ def default_folder() -> Path:
 
 def fetch(
     to: Path, source: Path | None = None, show: Show = lambda file, done, total: None,
-    originals: Sequence[Original] = ORIGINALS, archive: Archive = ARCHIVE, **download,
+    originals: Sequence[Original] = ORIGINALS, archive: Archive = ARCHIVE, **download: Any,
 ) -> list[Fetched]:  # fmt: skip
     """Every original into the folder `to`, from `source` (a zip, a folder, a file) where it is in there, else from the
     authors. download: options of convert.originals.downloading.Downloader.
@@ -93,7 +95,7 @@ def _one(original, to, copies, show, archive, download):
     )
 
 
-def _is(original, file, index=None) -> bool:
+def _is(original: Original, file: Path, index: Path | None = None) -> bool:
     """Is this the authors' file? By sha256, or by the checksum of every tensor; `index`: the folder of its index."""
     if file.stat().st_size != original.size:
         return False
@@ -157,7 +159,7 @@ def _say_where(data):
 # --- copies at hand ----------------------------------------------------------------------------------------------
 
 
-def _copies(source) -> Callable[[int], Iterator[bytes]]:
+def _copies(source: str | Path | None) -> Callable[[int], Iterator[bytes]]:
     """What is at hand in a zip, a folder or a file, asked for by size: the bytes of each that has it."""
     if source is None:
         return lambda size: iter(())
@@ -179,7 +181,7 @@ def _files(source):
 def _members(source):
     """Members of a zip by size. An archive with a member that would lie outside of it is refused as a whole."""
 
-    def of(size) -> Iterator[bytes]:
+    def of(size: int) -> Iterator[bytes]:
         with zips.opened(source) as archive:
             escapes = [info.filename for info in archive.infolist() if _escapes(info)]
             if escapes:
@@ -198,7 +200,7 @@ def _read_member(source, archive, info):
         raise KindlingError(f"{source}: {info.filename} in it cannot be read: {error}") from error
 
 
-def _escapes(info) -> bool:
+def _escapes(info: ZipInfo) -> bool:
     name, windows = PurePosixPath(info.filename), PureWindowsPath(info.filename)
     link = stat.S_ISLNK(info.external_attr >> 16)
     return link or ".." in windows.parts or name.is_absolute() or bool(windows.anchor)

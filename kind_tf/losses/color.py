@@ -6,11 +6,11 @@ kind_torch/losses/color.py is the same file in PyTorch.
 import tensorflow as tf
 
 from kind_tf.losses.pyramid import laplacian_pyramid
-from kind_tf.losses.tools import check_images, finfo, gaussian_mean, root, singly, turned, with_edges
+from kind_tf.losses.tools import check_images, finfo, gaussian_mean, root, singly, total, turned, with_edges
 from kindling.core.checks import check_levels, check_positive, check_window
 
 
-def color_angle(prediction, target):
+def color_angle(prediction: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
     """The mean over all pixels of the angle between the RGB vectors, in radians: hue and saturation, not brightness.
 
     prediction, target: (n, h, w, 3). Wang et al. 2019 (DeepUPE); the source report prints the sum over pixels.
@@ -26,7 +26,7 @@ def color_angle(prediction, target):
     return tf.reduce_mean(tf.atan2(sine, tf.where(apart | (cosine < 0), cosine, tf.ones_like(cosine))))
 
 
-def color_cosine(prediction, target, levels=3, epsilon=1e-3):
+def color_cosine(prediction: tf.Tensor, target: tf.Tensor, levels: int = 3, epsilon: float = 1e-3) -> tf.Tensor:
     """sum_k (1 - mean_i cos(I_k(i), J_k(i))) over the pixels i of the levels k of two Laplacian pyramids.
 
     prediction, target: (n, h, w, 3). Lim and Kim 2021 (DSLR); the source report prints squared norms in the
@@ -36,14 +36,15 @@ def color_cosine(prediction, target, levels=3, epsilon=1e-3):
     check_images(prediction, target, [3], why="a colour has three channels")
     check_levels(levels)
     check_positive(epsilon=epsilon)
-    loss = 0
+    losses = []
     for levels_of_both in zip(laplacian_pyramid(prediction, levels), laplacian_pyramid(target, levels), strict=True):
         x, y = (_unit(tf.concat([level, tf.ones_like(level[..., :1]) * epsilon], -1)) for level in levels_of_both)
-        loss = loss + tf.reduce_mean(tf.reduce_sum(tf.square(x - y), -1)) / 2  # 1 - cos, and exact where that is near 0
-    return loss
+        # For unit vectors this is 1 - cos, and it stays exact where that is near 0.
+        losses.append(tf.reduce_mean(tf.reduce_sum(tf.square(x - y), -1)) / 2)
+    return total(losses)
 
 
-def color_blur(prediction, target, sigma=3.0, size=21):
+def color_blur(prediction: tf.Tensor, target: tf.Tensor, sigma: float = 3.0, size: int = 21) -> tf.Tensor:
     """MSE of the two images blurred by a gaussian, so that texture and small shifts cost nothing and colours stay.
 
     prediction, target: (n, h, w, c); size: of the window, odd. Ignatov et al. 2017 (DPED), who print the sum over
@@ -58,6 +59,6 @@ def color_blur(prediction, target, sigma=3.0, size=21):
     return tf.reduce_mean(tf.square(gaussian_mean(x, size, sigma)))
 
 
-def _unit(x):
+def _unit(x: tf.Tensor) -> tf.Tensor:
     """Every vector along the last axis by its length, which is not 0."""
     return x / tf.sqrt(tf.reduce_sum(tf.square(x), -1, keepdims=True))

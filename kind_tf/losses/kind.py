@@ -8,12 +8,17 @@ Three details decide whether a training works (docs/training.md has the measurem
 the last row and column, it is scaled by one minimum and one maximum of the whole batch, and both let gradients through.
 """
 
+from typing import Literal
+
 import tensorflow as tf
 
 from kind_tf.losses.structure import ssim
-from kind_tf.losses.tools import gray
+from kind_tf.losses.tools import gray, total
 from kindling.core.checks import check_input, check_same_size
 from kindling.core.errors import KindlingError
+
+Direction = Literal["x", "y"]
+DIRECTIONS: tuple[Direction, Direction] = ("x", "y")
 
 # In the order the original adds them up.
 DECOMPOSITION_WEIGHTS = {
@@ -26,7 +31,16 @@ DECOMPOSITION_WEIGHTS = {
 }
 
 
-def decomposition_loss(R_low, L_low, R_high, L_high, low, high, equal_r=DECOMPOSITION_WEIGHTS["equal_r"]):
+def decomposition_loss(
+    R_low: tf.Tensor,
+    L_low: tf.Tensor,
+    R_high: tf.Tensor,
+    L_high: tf.Tensor,
+    low: tf.Tensor,
+    high: tf.Tensor,
+    *,
+    equal_r: float = DECOMPOSITION_WEIGHTS["equal_r"],
+) -> dict[str, tf.Tensor]:
     """How far two photos of one scene, dark and bright, are from one reflectance under two smooth lights (3.1).
 
     R_low, R_high, low, high: (n, h, w, 3); L_low, L_high: (n, h, w, 1).
@@ -38,7 +52,7 @@ def decomposition_loss(R_low, L_low, R_high, L_high, low, high, equal_r=DECOMPOS
     for name, image in {"L_low": L_low, "L_high": L_high}.items():
         check_input(name, image.shape, 1, "NHWC")
         check_same_size(name, image.shape, "R_low", R_low.shape, "NHWC")
-    low_x, low_y, high_x, high_y = (gradient(L, d) for L in (L_low, L_high) for d in "xy")
+    low_x, low_y, high_x, high_y = (gradient(L, d) for L in (L_low, L_high) for d in DIRECTIONS)
     terms = {
         "recon_low": tf.reduce_mean(tf.abs(R_low * L_low - low)),
         "recon_high": tf.reduce_mean(tf.abs(R_high * L_high - high)),
@@ -48,10 +62,10 @@ def decomposition_loss(R_low, L_low, R_high, L_high, low, high, equal_r=DECOMPOS
         "mutual_i_input_low": _mutual_input(low_x, low_y, low),
     }
     weights = DECOMPOSITION_WEIGHTS | {"equal_r": equal_r}
-    return terms | {"total": sum(weight * terms[name] for name, weight in weights.items())}
+    return terms | {"total": total(weight * terms[name] for name, weight in weights.items())}
 
 
-def adjustment_loss(out, target):
+def adjustment_loss(out: tf.Tensor, target: tf.Tensor) -> dict[str, tf.Tensor]:
     """How far the adjusted illumination is from the one wanted, in value and in edges (3.3).
 
     out, target: (n, h, w, 1). Returns `square`, `grad` and `total`.
@@ -63,7 +77,7 @@ def adjustment_loss(out, target):
     return terms | {"total": terms["square"] + terms["grad"]}
 
 
-def restoration_loss(out, target):
+def restoration_loss(out: tf.Tensor, target: tf.Tensor) -> dict[str, tf.Tensor]:
     """How far the restored reflectance is from the clean one, in value, in edges of its gray, in structure (3.2).
 
     out, target: (n, h, w, 3), at least 11x11. Returns `square`, `grad`, `ssim` and `total`.
@@ -78,7 +92,7 @@ def restoration_loss(out, target):
     return terms | {"total": terms["square"] + terms["grad"] + terms["ssim"]}
 
 
-def gradient(x, direction):
+def gradient(x: tf.Tensor, direction: Direction) -> tf.Tensor:
     """Edge strength of x along `direction`, "x" or "y", scaled to [0, 1) by the batch's minimum and maximum.
 
     x: (n, h, w, 1). Returns the same shape. It is |difference of two neighbours| of the 2x2 kernel [[0, 0], [-1, 1]]
@@ -86,7 +100,7 @@ def gradient(x, direction):
     column of zeros stand beyond the image: bright borders are edges.
     """
     check_input("x", x.shape, 1, "NHWC")
-    if direction not in ("x", "y"):
+    if direction not in DIRECTIONS:
         raise KindlingError(f'direction is {direction!r}, expected "x" or "y"')
     padded = tf.pad(x, [[0, 0], [0, 1], [0, 1], [0, 0]])
     ahead = padded[:, 1:, 1:]
@@ -96,17 +110,17 @@ def gradient(x, direction):
     return (edges - low) / (high - low + 0.0001)
 
 
-def _mutual(edges):
+def _mutual(edges: tf.Tensor) -> tf.Tensor:
     """s exp(-10 s): small where both lights are flat and where both have an edge, largest where only one has."""
     return edges * tf.exp(-10 * edges)
 
 
-def _mutual_input(edges_x, edges_y, image):
+def _mutual_input(edges_x: tf.Tensor, edges_y: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
     """Edges of the light weighed by how faint the image's own edges are there: a light may only jump where it does."""
     shades = gray(image)
-    across, along = (tf.maximum(gradient(shades, d), 0.01) for d in "xy")
+    across, along = (tf.maximum(gradient(shades, d), 0.01) for d in DIRECTIONS)
     return tf.reduce_mean(tf.abs(edges_x / across) + tf.abs(edges_y / along))
 
 
-def _gradient_difference(out, target):
-    return tf.reduce_mean(sum(tf.square(gradient(out, d) - gradient(target, d)) for d in "xy"))
+def _gradient_difference(out: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_mean(total(tf.square(gradient(out, d) - gradient(target, d)) for d in DIRECTIONS))

@@ -4,17 +4,20 @@ Johnson, Alahi, Fei-Fei, "Perceptual losses for real-time style transfer and sup
 Zisserman 2014. kind_torch/losses/perceptual.py is the same file in PyTorch.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 import tensorflow as tf
 
-from kind_tf.losses.tools import check_images
+from kind_tf.losses.tools import check_images, total
 from kindling.core.errors import KindlingError
 from kindling.families import vgg
 
+Features = Callable[[tf.Tensor], tf.Tensor | Sequence[tf.Tensor]]
 
-def perceptual(prediction, target, features):
+
+def perceptual(prediction: tf.Tensor, target: tf.Tensor, features: Features) -> tf.Tensor:
     """sum_j |phi_j(prediction) - phi_j(target)|^2 / (C_j H_j W_j), averaged over the batch.
 
     prediction, target: (n, h, w, c), of what channels and range `features` wants. features: any function of such a
@@ -22,7 +25,7 @@ def perceptual(prediction, target, features):
     """
     check_images(prediction, target)
     pairs = zip(*(_maps(features(image)) for image in (prediction, target)), strict=True)
-    return sum(tf.reduce_mean(tf.square(x - y)) for x, y in pairs)
+    return total(tf.reduce_mean(tf.square(x - y)) for x, y in pairs)
 
 
 class VGG(tf.Module):
@@ -36,14 +39,20 @@ class VGG(tf.Module):
     The weights are fixed and compute in the dtype of the images.
     """
 
-    def __init__(self, name="vgg16", weights="imagenet", layers=None, preprocessing=None):
+    def __init__(
+        self,
+        name: Literal["vgg16", "vgg19"] = "vgg16",
+        weights: Mapping[str, np.ndarray] | Literal["imagenet"] = "imagenet",
+        layers: Sequence[str] | None = None,
+        preprocessing: Literal["caffe", "torch"] | None = None,
+    ) -> None:
         super().__init__(name=name)
         if isinstance(weights, str):
             weights = _kerass(name, weights)
         self.layers, self.scaling = vgg.settings(name, weights, layers, preprocessing)
         self.weights = {v: tf.constant(weights[v]) for layer in self.layers for v in vgg.variables(layer)}
 
-    def __call__(self, x):
+    def __call__(self, x: tf.Tensor) -> list[tf.Tensor]:
         vgg.check(x.shape, "NHWC", self.layers)
         order, factor, mean, deviation = self.scaling
         mean, deviation = (tf.constant(v, x.dtype) for v in (mean, deviation))
@@ -58,15 +67,15 @@ class VGG(tf.Module):
         return maps
 
 
-def _maps(found):
+def _maps(maps: tf.Tensor | Iterable[tf.Tensor]) -> list[tf.Tensor]:
     """A list of maps, whatever `features` gave; refused if it is none."""
-    found = [found] if tf.is_tensor(found) else list(found)
-    if not found:
+    maps = [maps] if tf.is_tensor(maps) else list(maps)
+    if not maps:
         raise KindlingError("features gave no map, expected one or a list of them")
-    return found
+    return maps
 
 
-def _kerass(name, weights) -> Mapping[str, np.ndarray]:
+def _kerass(name: str, weights: str) -> Mapping[str, np.ndarray]:
     """Keras' own weights of "imagenet", under the names that `convert.read_vgg` gives."""
     vgg.check_name(name, weights)
     model = getattr(tf.keras.applications, name.upper())(weights="imagenet", include_top=False)

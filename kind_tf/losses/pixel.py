@@ -4,43 +4,49 @@ d is prediction - target. Where a loss has a corner its slope is TensorFlow's an
 kind_torch/losses/pixel.py is the same file in PyTorch.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 import tensorflow as tf
 
-from kind_tf.losses.tools import check_pair, finfo
+from kind_tf.losses.tools import check_pair, finfo, total
 from kindling.core.checks import check_positive
 from kindling.core.errors import KindlingError
 
 
-def l1(prediction, target):
+def l1(prediction: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
     """mean |d|. Pays an outlier in proportion to it."""
     check_pair(prediction, target)
     return tf.reduce_mean(tf.abs(prediction - target))
 
 
-def l2(prediction, target):
+def l2(prediction: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
     """mean d^2, the MSE (the source report labels it L1). One pixel that is far off outweighs a hundred near ones."""
     check_pair(prediction, target)
     return tf.reduce_mean(tf.square(prediction - target))
 
 
-def l1_regularised(prediction, target, weights, factor=1e-4):
+def l1_regularised(
+    prediction: tf.Tensor, target: tf.Tensor, weights: Iterable[tf.Tensor], factor: float = 1e-4
+) -> tf.Tensor:
     """l1 + factor * sum |w| over all trainable weights. Pulls small weights to exactly 0.
 
     weights: an iterable of tensors, such as `model.trainable_variables`.
     """
-    return l1(prediction, target) + factor * sum(tf.reduce_sum(tf.abs(w)) for w in _whole(weights, factor))
+    return l1(prediction, target) + factor * total(tf.reduce_sum(tf.abs(w)) for w in _whole(weights, factor))
 
 
-def l2_regularised(prediction, target, weights, factor=1e-4):
+def l2_regularised(
+    prediction: tf.Tensor, target: tf.Tensor, weights: Iterable[tf.Tensor], factor: float = 1e-4
+) -> tf.Tensor:
     """l1 + factor * sum w^2 over all trainable weights; the data term is l1, as the source report prints it.
 
     In plain gradient descent it is a weight decay of 2 * factor. weights: an iterable of tensors.
     """
-    return l1(prediction, target) + factor * sum(tf.reduce_sum(tf.square(w)) for w in _whole(weights, factor))
+    return l1(prediction, target) + factor * total(tf.reduce_sum(tf.square(w)) for w in _whole(weights, factor))
 
 
-def smooth_l1(prediction, target, beta=1.0):
+def smooth_l1(prediction: tf.Tensor, target: tf.Tensor, beta: float = 1.0) -> tf.Tensor:
     """mean of d^2 / (2 beta) where |d| < beta, of |d| - beta / 2 elsewhere. beta > 0.
 
     Girshick, Fast R-CNN, 2015, with beta 1. The source report prints norms of vectors; elements are meant.
@@ -51,7 +57,7 @@ def smooth_l1(prediction, target, beta=1.0):
     return tf.reduce_mean(tf.where(d < beta, d * d / (2 * beta), d - beta / 2))
 
 
-def huber(prediction, target, delta=1.0):
+def huber(prediction: tf.Tensor, target: tf.Tensor, delta: float = 1.0) -> tf.Tensor:
     """mean of d^2 / 2 where |d| < delta, of delta (|d| - delta / 2) elsewhere. delta > 0.
 
     Huber 1964. It is delta * smooth_l1(beta=delta), and so the same at 1.
@@ -62,7 +68,7 @@ def huber(prediction, target, delta=1.0):
     return tf.reduce_mean(tf.where(d < delta, d * d / 2, delta * (d - delta / 2)))
 
 
-def log_mse(prediction, target):
+def log_mse(prediction: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
     """10 log10(mean d^2), in dB: the negative of PSNR for images in [0, 1].
 
     Equal tensors would give -inf, so the mean is floored at the dtype's smallest normal number (-379.3 dB in float32,
@@ -75,11 +81,11 @@ def log_mse(prediction, target):
     return 10 * tf.where(mean > 4 * tiny, steep, _log10(tf.maximum(tf.stop_gradient(mean), tiny)))
 
 
-def _log10(x):
+def _log10(x: tf.Tensor) -> tf.Tensor:
     return tf.math.log(x) / np.log(10)
 
 
-def _whole(weights, factor):
+def _whole(weights: Iterable[tf.Tensor], factor: float) -> list[tf.Tensor]:
     weights = list(weights)
     if not weights:
         raise KindlingError("weights holds nothing, expected the trainable weights; a generator can be used only once")

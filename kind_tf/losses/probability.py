@@ -5,15 +5,18 @@ prediction of 0 or 1 that is wrong still learns. Logits need no floor. kind_torc
 in PyTorch.
 """
 
+from typing import Literal
+
 import tensorflow as tf
 
 from kind_tf.losses.tools import check_classes, check_pair, check_range, check_scores, floored_log
 from kindling.core.checks import check_choice
 
+Game = Literal["original", "non_saturating", "least_squares"]
 GAMES = ("original", "non_saturating", "least_squares")
 
 
-def binary_cross_entropy(prediction, target, from_logits=False):
+def binary_cross_entropy(prediction: tf.Tensor, target: tf.Tensor, from_logits: bool = False) -> tf.Tensor:
     """-mean(y log p + (1 - y) log(1 - p)); y the target, p the prediction, or its sigmoid where `from_logits`.
 
     Any shape; targets in [0, 1], predictions too unless they are logits. The source report prints p as a base.
@@ -26,7 +29,7 @@ def binary_cross_entropy(prediction, target, from_logits=False):
     return -tf.reduce_mean(target * floored_log(prediction) + (1 - target) * floored_log(1 - prediction))
 
 
-def cross_entropy(prediction, target, from_logits=False):
+def cross_entropy(prediction: tf.Tensor, target: tf.Tensor, from_logits: bool = False) -> tf.Tensor:
     """-sum_i y_i log p_i over the classes, averaged over the batch and, if there are any, its pixels.
 
     prediction, target: (n, ..., classes), each set of classes summing to 1; logits any numbers.
@@ -39,7 +42,7 @@ def cross_entropy(prediction, target, from_logits=False):
     return -tf.reduce_mean(tf.reduce_sum(target * floored_log(prediction), -1))
 
 
-def adversarial_generator(fake, kind="non_saturating"):
+def adversarial_generator(fake: tf.Tensor, kind: Game = "non_saturating") -> tf.Tensor:
     """What the generator pays when the discriminator gives its pictures the scores `fake`.
 
     fake: what D says before any sigmoid, any shape. With p = sigmoid(fake), `original` is mean log(1 - p), the minimax
@@ -53,7 +56,7 @@ def adversarial_generator(fake, kind="non_saturating"):
     return _mean_log_sigmoid(-fake) if kind == "original" else -_mean_log_sigmoid(fake)
 
 
-def adversarial_discriminator(real, fake, kind="non_saturating"):
+def adversarial_discriminator(real: tf.Tensor, fake: tf.Tensor, kind: Game = "non_saturating") -> tf.Tensor:
     """What the discriminator pays for the scores it gives to real pictures and to the generator's.
 
     real, fake: before any sigmoid, any shapes. `original` and `non_saturating`: -mean log sigmoid(real) - mean log(1 -
@@ -66,5 +69,5 @@ def adversarial_discriminator(real, fake, kind="non_saturating"):
     return -_mean_log_sigmoid(real) - _mean_log_sigmoid(-fake)
 
 
-def _mean_log_sigmoid(x):
+def _mean_log_sigmoid(x: tf.Tensor) -> tf.Tensor:
     return tf.reduce_mean(tf.math.log_sigmoid(x))

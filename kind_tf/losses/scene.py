@@ -3,15 +3,24 @@
 kind_torch/losses/scene.py is the same file in PyTorch.
 """
 
+from typing import Literal
+
 import tensorflow as tf
 
 from kind_tf.losses.pixel import l1, l2
 from kind_tf.losses.structure import ssim
-from kind_tf.losses.tools import check_classes, check_images, check_pair, floored_log, gray
+from kind_tf.losses.tools import check_classes, check_images, check_pair, floored_log, gray, total
 from kindling.core.checks import check_choice, check_share
 
 
-def region(prediction, target, dark=None, share=0.4, w_low=4.0, w_high=1.0):
+def region(
+    prediction: tf.Tensor,
+    target: tf.Tensor,
+    dark: tf.Tensor | None = None,
+    share: float = 0.4,
+    w_low: float = 4.0,
+    w_high: float = 1.0,
+) -> tf.Tensor:
     """w_low * mean |d| over the darkest pixels + w_high * mean |d| over the others, of each image, averaged.
 
     prediction, target: (n, h, w, 1 or 3). Lv et al. 2018 (MBLLEN). The darkest are the `share` of an image's pixels
@@ -27,10 +36,10 @@ def region(prediction, target, dark=None, share=0.4, w_low=4.0, w_high=1.0):
     low = brightness <= tf.sort(brightness)[:, count - 1, tf.newaxis]
     error = _rows(tf.reduce_mean(tf.abs(prediction - target), -1))
     parts = (_mean_where(side, error) for side in (low, ~low))
-    return sum(weight * part for weight, part in zip((w_low, w_high), parts, strict=True))
+    return total(weight * part for weight, part in zip((w_low, w_high), parts, strict=True))
 
 
-def reflectance(prediction, target, kind="l2"):
+def reflectance(prediction: tf.Tensor, target: tf.Tensor, kind: Literal["l2", "ssim", "l1"] = "l2") -> tf.Tensor:
     """How far two reflectance maps of one scene are apart: "l2" (MSE), "ssim" (1 - SSIM), "l1" (KinD's equal_R).
 
     prediction, target: (n, h, w, 3).
@@ -40,10 +49,10 @@ def reflectance(prediction, target, kind="l2"):
     return {"l2": l2, "ssim": ssim, "l1": l1}[kind](prediction, target)
 
 
-def consistency(prediction, target, kind="l2"):
+def consistency(prediction: tf.Tensor, target: tf.Tensor, kind: Literal["l2", "l1", "kl"] = "l2") -> tf.Tensor:
     """How far a prediction is from the one under another disturbance of the input: "l2", "l1" or "kl".
 
-    target: held fixed, no gradient goes there. "kl" is sum_i y_i log(y_i / p_i) over classes as in cross_entropy,
+    target: a constant, no gradient goes there. "kl" is sum_i y_i log(y_i / p_i) over classes as in cross_entropy,
     averaged; for the others any shape will do.
     """
     check_choice("kind", kind, ("l2", "l1", "kl"))
@@ -56,12 +65,12 @@ def consistency(prediction, target, kind="l2"):
     return tf.reduce_mean(tf.reduce_sum(target * (floored_log(target) - floored_log(prediction)), -1))
 
 
-def _rows(x):
+def _rows(x: tf.Tensor) -> tf.Tensor:
     """(n, h, w) or (n, h, w, 1) -> (n, h w)"""
     return tf.reshape(x, [tf.shape(x)[0], -1])
 
 
-def _mean_where(side, error):
+def _mean_where(side: tf.Tensor, error: tf.Tensor) -> tf.Tensor:
     """The mean of `error` where `side` is, of each image, averaged; 0 for an image where it is nowhere."""
     side = tf.cast(side, error.dtype)
     return tf.reduce_mean(tf.reduce_sum(side * error, 1) / tf.maximum(tf.reduce_sum(side, 1), 1))

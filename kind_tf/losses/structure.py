@@ -5,13 +5,15 @@ Wang et al., "Image quality assessment", 2004, and "Multi-scale structural simil
 K2 0.03, dynamic range 1. kind_torch/losses/structure.py is the same file in PyTorch.
 """
 
+from collections.abc import Sequence
+
 import tensorflow as tf
 
 from kind_tf.losses.tools import ROUNDING, check_images, check_range, finfo, gaussian_mean, singly
 from kindling.losses.ssim import C1, C2, SIGMA, WINDOW, least_side, scale_weights
 
 
-def ssim(prediction, target):
+def ssim(prediction: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
     """1 - mean SSIM: 0 for equal images, at most 2. Every channel by itself.
 
     prediction, target: (n, h, w, c) in [0, 1], at least 11x11. KinD's restoration term is this function.
@@ -22,7 +24,9 @@ def ssim(prediction, target):
     return 1 - tf.reduce_mean(luminance * structure)
 
 
-def ms_ssim(prediction, target, scales=5, weights=None):
+def ms_ssim(
+    prediction: tf.Tensor, target: tf.Tensor, scales: int = 5, weights: Sequence[float] | None = None
+) -> tf.Tensor:
     """1 - l_M^w_M prod_j cs_j^w_j, for each image and channel, averaged: contrast on every scale, light on the last.
 
     prediction, target: (n, h, w, c) in [0, 1]; every scale has half the pixels a side (odd sizes round up), and the
@@ -48,7 +52,7 @@ def ms_ssim(prediction, target, scales=5, weights=None):
     return 1 - tf.reduce_mean(product)
 
 
-def _similarity(x, y):
+def _similarity(x: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Luminance and contrast-structure around every pixel whose window fits. x, y: (n, h, w, 1)."""
     stack = tf.concat([x, y, x * x, y * y, x * y], 0)
     mean_x, mean_y, xx, yy, xy = tf.split(gaussian_mean(stack, WINDOW, SIGMA), 5)
@@ -58,7 +62,7 @@ def _similarity(x, y):
     return luminance, structure
 
 
-def _power(x, exponent):
+def _power(x: tf.Tensor, exponent: float) -> tf.Tensor:
     """x^exponent, and 0 with the slope 0 for x <= 0."""
     positive = tf.maximum(x, finfo(x).tiny) ** exponent
     return tf.where(x > 0, positive, tf.zeros_like(x))

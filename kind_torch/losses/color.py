@@ -4,13 +4,14 @@ kind_tf/losses/color.py is the same file in TensorFlow.
 """
 
 import torch
+from torch import Tensor
 
 from kind_torch.losses.pyramid import laplacian_pyramid
-from kind_torch.losses.tools import check_images, finfo, gaussian_mean, root, singly, turned, with_edges
+from kind_torch.losses.tools import check_images, finfo, gaussian_mean, root, singly, total, turned, with_edges
 from kindling.core.checks import check_levels, check_positive, check_window
 
 
-def color_angle(prediction, target):
+def color_angle(prediction: Tensor, target: Tensor) -> Tensor:
     """The mean over all pixels of the angle between the RGB vectors, in radians: hue and saturation, not brightness.
 
     prediction, target: (n, 3, h, w). Wang et al. 2019 (DeepUPE); the source report prints the sum over pixels.
@@ -26,7 +27,7 @@ def color_angle(prediction, target):
     return torch.atan2(sine, torch.where(apart | (cosine < 0), cosine, 1)).mean()
 
 
-def color_cosine(prediction, target, levels=3, epsilon=1e-3):
+def color_cosine(prediction: Tensor, target: Tensor, levels: int = 3, epsilon: float = 1e-3) -> Tensor:
     """sum_k (1 - mean_i cos(I_k(i), J_k(i))) over the pixels i of the levels k of two Laplacian pyramids.
 
     prediction, target: (n, 3, h, w). Lim and Kim 2021 (DSLR); the source report prints squared norms in the
@@ -36,14 +37,15 @@ def color_cosine(prediction, target, levels=3, epsilon=1e-3):
     check_images(prediction, target, [3], why="a colour has three channels")
     check_levels(levels)
     check_positive(epsilon=epsilon)
-    loss = 0
+    losses = []
     for levels_of_both in zip(laplacian_pyramid(prediction, levels), laplacian_pyramid(target, levels), strict=True):
         x, y = (_unit(torch.cat([level, torch.full_like(level[:, :1], epsilon)], 1)) for level in levels_of_both)
-        loss = loss + (x - y).square().sum(1).mean() / 2  # 1 - cos, and exact where that is near 0
-    return loss
+        # For unit vectors this is 1 - cos, and it stays exact where that is near 0.
+        losses.append((x - y).square().sum(1).mean() / 2)
+    return total(losses)
 
 
-def color_blur(prediction, target, sigma=3.0, size=21):
+def color_blur(prediction: Tensor, target: Tensor, sigma: float = 3.0, size: int = 21) -> Tensor:
     """MSE of the two images blurred by a gaussian, so that texture and small shifts cost nothing and colours stay.
 
     prediction, target: (n, c, h, w); size: of the window, odd. Ignatov et al. 2017 (DPED), who print the sum over
@@ -58,6 +60,6 @@ def color_blur(prediction, target, sigma=3.0, size=21):
     return gaussian_mean(x, size, sigma).square().mean()
 
 
-def _unit(x):
+def _unit(x: Tensor) -> Tensor:
     """Every vector along axis 1 by its length, which is not 0."""
     return x / x.square().sum(1, keepdim=True).sqrt()

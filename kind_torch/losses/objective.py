@@ -3,6 +3,10 @@
 kind_tf/losses/objective.py is the same file in TensorFlow.
 """
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from torch import Tensor
+
 from kind_torch.losses import color, kind, perceptual, pixel, probability, pyramid, scene, structure
 from kindling.losses import expression as catalogue
 
@@ -15,14 +19,19 @@ LOSSES = {
         pyramid.laplacian,
     )
 }  # fmt: skip
-OWN = {
+OWN: Mapping[str, Callable[..., dict[str, Tensor]]] = {
     "decomposition": kind.decomposition_loss,
     "adjustment": kind.adjustment_loss,
     "restoration": kind.restoration_loss,
 }
 
 
-def objective_loss(objective, images, weights=(), features=None):
+def objective_loss(
+    objective: catalogue.Objective,
+    images: Sequence[Tensor],
+    weights: Iterable[Tensor] = (),
+    features: perceptual.Features | None = None,
+) -> dict[str, Tensor]:
     """The terms of `objective` by their names, unweighted, and their weighted sum as `total`.
 
     images: of decomposition R_low, L_low, R_high, L_high, low, high; of the others out, target. A catalogue loss

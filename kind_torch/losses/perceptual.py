@@ -4,19 +4,23 @@ Johnson, Alahi, Fei-Fei, "Perceptual losses for real-time style transfer and sup
 Zisserman 2014. kind_tf/losses/perceptual.py is the same file in TensorFlow.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
-from kind_torch.losses.tools import check_images
+from kind_torch.losses.tools import check_images, total
 from kindling.core.errors import KindlingError
 from kindling.core.optional import import_framework
 from kindling.families import vgg
 
+Features = Callable[[Tensor], Tensor | Sequence[Tensor]]
 
-def perceptual(prediction, target, features):
+
+def perceptual(prediction: Tensor, target: Tensor, features: Features) -> Tensor:
     """sum_j |phi_j(prediction) - phi_j(target)|^2 / (C_j H_j W_j), averaged over the batch.
 
     prediction, target: (n, c, h, w), of what channels and range `features` wants. features: any function of such a
@@ -24,7 +28,7 @@ def perceptual(prediction, target, features):
     """
     check_images(prediction, target)
     pairs = zip(*(_maps(features(image)) for image in (prediction, target)), strict=True)
-    return sum(F.mse_loss(x, y) for x, y in pairs)
+    return total(F.mse_loss(x, y) for x, y in pairs)
 
 
 class VGG(torch.nn.Module):
@@ -38,7 +42,13 @@ class VGG(torch.nn.Module):
     The weights are fixed and compute in the dtype of the images.
     """
 
-    def __init__(self, name="vgg16", weights="imagenet", layers=None, preprocessing=None):
+    def __init__(
+        self,
+        name: Literal["vgg16", "vgg19"] = "vgg16",
+        weights: Mapping[str, np.ndarray] | Literal["imagenet"] = "imagenet",
+        layers: Sequence[str] | None = None,
+        preprocessing: Literal["caffe", "torch"] | None = None,
+    ) -> None:
         super().__init__()
         if isinstance(weights, str):
             weights, preprocessing = _torchvisions(name, weights), preprocessing or "torch"
@@ -48,7 +58,7 @@ class VGG(torch.nn.Module):
             self.register_buffer(layer + "_weight", torch.from_numpy(kernel.transpose(3, 2, 0, 1).copy()))
             self.register_buffer(layer + "_bias", torch.from_numpy(bias))
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> list[Tensor]:
         vgg.check(x.shape, "NCHW", self.layers)
         order, factor, mean, deviation = self.scaling
         mean, deviation = (x.new_tensor(v).view(3, 1, 1) for v in (mean, deviation))
@@ -63,15 +73,15 @@ class VGG(torch.nn.Module):
         return maps
 
 
-def _maps(found):
+def _maps(maps: Tensor | Iterable[Tensor]) -> list[Tensor]:
     """A list of maps, whatever `features` gave; refused if it is none."""
-    found = [found] if isinstance(found, torch.Tensor) else list(found)
-    if not found:
+    maps = [maps] if isinstance(maps, torch.Tensor) else list(maps)
+    if not maps:
         raise KindlingError("features gave no map, expected one or a list of them")
-    return found
+    return maps
 
 
-def _torchvisions(name, weights) -> Mapping[str, np.ndarray]:
+def _torchvisions(name: str, weights: str) -> Mapping[str, np.ndarray]:
     """torchvision's own weights of "imagenet", under the names that `convert.read_vgg` gives."""
     vgg.check_name(name, weights)
     try:

@@ -7,12 +7,13 @@ kind_tf/losses/pyramid.py, the same file in TensorFlow.
 """
 
 import torch
+from torch import Tensor
 
-from kind_torch.losses.tools import check_images, turned, with_edges
+from kind_torch.losses.tools import check_images, total, turned, with_edges
 from kindling.core.checks import check_levels
 
 
-def laplacian(prediction, target, levels=5):
+def laplacian(prediction: Tensor, target: Tensor, levels: int = 5) -> Tensor:
     """sum_i 2^(i - 1) * l1 between the i-th levels of the two Laplacian pyramids, i = 1 the finest.
 
     prediction, target: (n, c, h, w). Coarse levels count more: they have few pixels, and each speaks for many.
@@ -21,10 +22,10 @@ def laplacian(prediction, target, levels=5):
     check_images(prediction, target)
     check_levels(levels)
     difference = laplacian_pyramid(prediction - target, levels)  # a pyramid is linear
-    return sum(2**i * level.abs().mean() for i, level in enumerate(difference))
+    return total(2**i * level.abs().mean() for i, level in enumerate(difference))
 
 
-def laplacian_pyramid(x, levels=5):
+def laplacian_pyramid(x: Tensor, levels: int = 5) -> list[Tensor]:
     """What each of `levels` - 1 halvings of x (n, c, h, w) takes away, finest first, and what is left at the end.
 
     Sizes h, h/2, h/4, ..., rounded up. The levels, each expanded and added to the one before, give x again.
@@ -38,25 +39,25 @@ def laplacian_pyramid(x, levels=5):
     return [*pyramid, x]
 
 
-def reduced(x):
+def reduced(x: Tensor) -> Tensor:
     """(n, c, h, w) -> (n, c, h/2, w/2), rounded up"""
     return turned(_reduced_rows(turned(_reduced_rows(x))))
 
 
-def expanded(x, like):
+def expanded(x: Tensor, like: Tensor) -> Tensor:
     """(n, c, h/2, w/2) -> the size of `like`"""
     h, w = like.shape[2:]
     return turned(_expanded_rows(turned(_expanded_rows(x)[:, :, :h]))[:, :, :w])
 
 
-def _reduced_rows(x):
+def _reduced_rows(x: Tensor) -> Tensor:
     count = (x.shape[2] + 1) // 2
     padded = with_edges(x, 2, 2)
     a, b, c, d, e = (padded[:, :, k : k + 2 * count - 1 : 2] for k in range(5))
     return c + ((a + e - 2 * c) + 4 * (b + d - 2 * c)) / 16  # (a + 4b + 6c + 4d + e) / 16
 
 
-def _expanded_rows(x):
+def _expanded_rows(x: Tensor) -> Tensor:
     padded = with_edges(x, 1, 1)
     before, after = padded[:, :, :-2], padded[:, :, 2:]
     pairs = torch.stack([x + (before + after - 2 * x) / 8, (x + after) / 2], 3)  # (before + 6x + after) / 8, ...

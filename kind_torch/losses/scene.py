@@ -3,13 +3,24 @@
 kind_tf/losses/scene.py is the same file in TensorFlow.
 """
 
+from typing import Literal
+
+from torch import Tensor
+
 from kind_torch.losses.pixel import l1, l2
 from kind_torch.losses.structure import ssim
-from kind_torch.losses.tools import check_classes, check_images, check_pair, floored_log, gray
+from kind_torch.losses.tools import check_classes, check_images, check_pair, floored_log, gray, total
 from kindling.core.checks import check_choice, check_share
 
 
-def region(prediction, target, dark=None, share=0.4, w_low=4.0, w_high=1.0):
+def region(
+    prediction: Tensor,
+    target: Tensor,
+    dark: Tensor | None = None,
+    share: float = 0.4,
+    w_low: float = 4.0,
+    w_high: float = 1.0,
+) -> Tensor:
     """w_low * mean |d| over the darkest pixels + w_high * mean |d| over the others, of each image, averaged.
 
     prediction, target: (n, 1 or 3, h, w). Lv et al. 2018 (MBLLEN). The darkest are the `share` of an image's pixels
@@ -25,10 +36,10 @@ def region(prediction, target, dark=None, share=0.4, w_low=4.0, w_high=1.0):
     low = brightness <= brightness.kthvalue(count, keepdim=True).values
     error = (prediction - target).abs().mean(1).flatten(1)
     parts = (_mean_where(side, error) for side in (low, ~low))
-    return sum(weight * part for weight, part in zip((w_low, w_high), parts, strict=True))
+    return total(weight * part for weight, part in zip((w_low, w_high), parts, strict=True))
 
 
-def reflectance(prediction, target, kind="l2"):
+def reflectance(prediction: Tensor, target: Tensor, kind: Literal["l2", "ssim", "l1"] = "l2") -> Tensor:
     """How far two reflectance maps of one scene are apart: "l2" (MSE), "ssim" (1 - SSIM), "l1" (KinD's equal_R).
 
     prediction, target: (n, 3, h, w).
@@ -38,10 +49,10 @@ def reflectance(prediction, target, kind="l2"):
     return {"l2": l2, "ssim": ssim, "l1": l1}[kind](prediction, target)
 
 
-def consistency(prediction, target, kind="l2"):
+def consistency(prediction: Tensor, target: Tensor, kind: Literal["l2", "l1", "kl"] = "l2") -> Tensor:
     """How far a prediction is from the one under another disturbance of the input: "l2", "l1" or "kl".
 
-    target: held fixed, no gradient goes there. "kl" is sum_i y_i log(y_i / p_i) over classes as in cross_entropy,
+    target: a constant, no gradient goes there. "kl" is sum_i y_i log(y_i / p_i) over classes as in cross_entropy,
     averaged; for the others any shape will do.
     """
     check_choice("kind", kind, ("l2", "l1", "kl"))
@@ -54,7 +65,7 @@ def consistency(prediction, target, kind="l2"):
     return (target * (floored_log(target) - floored_log(prediction))).sum(1).mean()
 
 
-def _mean_where(side, error):
+def _mean_where(side: Tensor, error: Tensor) -> Tensor:
     """The mean of `error` where `side` is, of each image, averaged; 0 for an image where it is nowhere."""
     side = side.to(error.dtype)
     return ((side * error).sum(1) / side.sum(1).clamp(min=1)).mean()

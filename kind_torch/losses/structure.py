@@ -5,14 +5,17 @@ Wang et al., "Image quality assessment", 2004, and "Multi-scale structural simil
 K2 0.03, dynamic range 1. kind_tf/losses/structure.py is the same file in TensorFlow.
 """
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from kind_torch.losses.tools import ROUNDING, check_images, check_range, finfo, gaussian_mean, singly
 from kindling.losses.ssim import C1, C2, SIGMA, WINDOW, least_side, scale_weights
 
 
-def ssim(prediction, target):
+def ssim(prediction: Tensor, target: Tensor) -> Tensor:
     """1 - mean SSIM: 0 for equal images, at most 2. Every channel by itself.
 
     prediction, target: (n, c, h, w) in [0, 1], at least 11x11. KinD's restoration term is this function.
@@ -23,7 +26,7 @@ def ssim(prediction, target):
     return 1 - (luminance * structure).mean()
 
 
-def ms_ssim(prediction, target, scales=5, weights=None):
+def ms_ssim(prediction: Tensor, target: Tensor, scales: int = 5, weights: Sequence[float] | None = None) -> Tensor:
     """1 - l_M^w_M prod_j cs_j^w_j, for each image and channel, averaged: contrast on every scale, light on the last.
 
     prediction, target: (n, c, h, w) in [0, 1]; every scale has half the pixels a side (odd sizes round up), and the
@@ -49,7 +52,7 @@ def ms_ssim(prediction, target, scales=5, weights=None):
     return 1 - product.mean()
 
 
-def _similarity(x, y):
+def _similarity(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     """Luminance and contrast-structure around every pixel whose window fits. x, y: (n, 1, h, w)."""
     mean_x, mean_y, xx, yy, xy = gaussian_mean(torch.cat([x, y, x * x, y * y, x * y]), WINDOW, SIGMA).chunk(5)
     luminance = (2 * (mean_x * mean_y) + C1) / (mean_x * mean_x + mean_y * mean_y + C1)
@@ -58,7 +61,7 @@ def _similarity(x, y):
     return luminance, structure
 
 
-def _power(x, exponent):
+def _power(x: Tensor, exponent: float) -> Tensor:
     """x^exponent, and 0 with the slope 0 for x <= 0."""
     positive = x.clamp(min=finfo(x).tiny) ** exponent
     return torch.where(x > 0, positive, torch.zeros_like(x))

@@ -1,40 +1,70 @@
-"""`kindling enhance`: evaluate.py of the original, on people's own photos."""
+"""`kindling enhance`: people's own photos made lighter, file by file; one that fails does not stop the rest."""
 
+import contextlib
+import sys
+import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import click
 
 from kindling.commands import options
 from kindling.commands.options import Ratio
 from kindling.commands.progress import Bar
+from kindling.core import words
 from kindling.core.errors import KindlingError
+from kindling.core.files import refuse_existing
+from kindling.core.model import Model
 from kindling.enhancing import memory
-from kindling.enhancing.render import enhance_file
-from kindling.photos.jobs import Naming, find_photos, plan
+from kindling.enhancing.ratio import PROTOCOLS, default_protocol, default_ratio
+from kindling.enhancing.render import Tile, enhance_file
+from kindling.photos.find import Found, find
+from kindling.photos.jobs import Job, Naming, aim, plan
+from kindling.photos.kinds import kind_of
 from kindling.photos.photo import MEGAPIXELS
-from kindling.runtimes import RUNTIMES, open_model
+from kindling.photos.streams import received
+from kindling.runtimes import RUNTIMES, Precision, open_model
 
 USEFUL = 5.0  # the largest ratio the original speaks of
+PIPE = "-"  # standard input or output
+START = 64  # bytes by which a kind is told
+EXAMPLES = """\b
+Examples:
+  kindling enhance night.jpg -o brighter/
+  kindling enhance night.jpg -o brighter.jpg --strength 0.7
+  kindling enhance photos/ -o brighter/ --recursive --skip-existing
+  kindling enhance night.jpg -o series/ --ratio 1 --ratio 3 --ratio 5 --compare
+  cat night.jpg | kindling enhance - -o - > brighter.jpg
+"""
 
 
-@click.command()
-@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=click.Path(path_type=Path))
-@click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Write the pictures to this folder.")
+@click.command(epilog=EXAMPLES)
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=click.Path(path_type=Path, allow_dash=True))
+@click.option(
+    "-o", "--out", required=True, metavar="OUT",
+    help="Write the pictures to this folder, or a single one to this file; -: to standard output.",
+)  # fmt: skip
 @click.option("-r", "--recursive", is_flag=True, help="Take photos in sub-folders too, into the same ones in OUT.")
 @click.option("--suffix", default="_kindle", show_default=True, help="Put this behind the photo's name.")
+@click.option("--first-dot", is_flag=True, help="Cut names at their first dot, as the original's evaluate.py.")
 @click.option(
-    "--ext", type=click.Choice(["auto", "png", "jpg", "webp", "tiff"]), default="png", show_default=True,
-    help="Write files of this kind; auto: of the photo's own.",
+    "--ext", type=click.Choice(["auto", "png", "jpg", "webp", "tiff"]), default="auto", show_default=True,
+    help="Write files of this kind; auto: of the photo's own, where that can be written, else png.",
 )  # fmt: skip
-@click.option("--no-metadata", is_flag=True, help="Leave the ICC profile, EXIF, XMP and IPTC behind.")
-@click.option("--skip-existing", is_flag=True, help="Leave out photos whose pictures are all there: to go on later.")
+@click.option("--no-metadata", is_flag=True, help="Leave behind all that rides along; colours become sRGB.")
+@click.option("--skip-existing", is_flag=True, help="Make only the pictures that are not there: to go on later.")
 @click.option("--force", is_flag=True, help="Overwrite pictures that are there already.")
 @options.model
 @click.option(
-    "--ratio", "ratios", type=Ratio("auto"), multiple=True, default=[5.0], show_default=True,
-    help="Lighten by this: 0 to 5, below 1 it darkens, and from 2 on hardly anything changes; auto: by what the photo "
-    "itself suggests. Give it several times for a series.",
+    "--ratio", "ratios", type=Ratio("auto"), multiple=True,
+    help="Lighten by this: 0 to 5; below 1 it darkens, and from 2 on hardly anything changes; auto: by what the photo "
+    "itself suggests. Give it several times for a series. Default: auto if the weights bring an estimator, else 5.",
+)  # fmt: skip
+@click.option(
+    "--protocol", type=click.Choice(list(PROTOCOLS)),
+    help="Put the picture together as evaluate_LOLdataset.py (lol: restored times adjusted) or as evaluate.py (photo: "
+    "with a mask, and blended with the photo). Default: lol if the weights bring an estimator, else photo.",
 )  # fmt: skip
 @click.option(
     "--strength", type=click.FloatRange(0, 1), default=1.0, show_default=True,
@@ -45,50 +75,56 @@ USEFUL = 5.0  # the largest ratio the original speaks of
     help="Clean by this much; at 0 the restoration net is not needed.",
 )  # fmt: skip
 @click.option("--parts", is_flag=True, help="Write R, L, restored R and adjusted L too.")
-@click.option("--compare", is_flag=True, help="Write before and after side by side, too.")
+@click.option("--compare", is_flag=True, help="Write before and after, labelled, on one sheet too.")
+@click.option("--max-side", type=click.IntRange(1), metavar="PIXELS", help="Make photos smaller first, for a preview.")
 @options.tile
 @click.option(
     "--max-megapixels", type=click.FloatRange(0), default=MEGAPIXELS, show_default=True, help="Refuse larger photos."
 )
 def enhance(
-    inputs, out, recursive, suffix, ext, no_metadata, skip_existing, force, weights, runtime, device, precision,
-    ratios, strength, denoise, parts, compare, tile, max_megapixels,
-):  # fmt: skip
-    """Brighten photos (files, folders, or patterns such as '*.jpg') into OUT/<name>_kindle.png.
+    inputs: tuple[Path, ...], out: str, recursive: bool, suffix: str, first_dot: bool, ext: str, no_metadata: bool,
+    skip_existing: bool, force: bool, weights: Path | None, runtime: str, device: str, precision: Precision,
+    ratios: tuple[words.Ratio, ...], protocol: words.ProtocolName | None, strength: float, denoise: float, parts: bool,
+    compare: bool, max_side: int | None, tile: Tile, max_megapixels: float,
+) -> int:  # fmt: skip
+    """Brighten photos: files, folders, or patterns such as '*.jpg', into OUT/<name>_kindle.<kind>.
 
     A photo that cannot be read is reported and the rest goes on; the exit code is then 2.
-
-    \b
-    kindling enhance night.jpg -o brighter/
-    kindling enhance photos/ -o brighter/ --recursive --ratio auto --ext auto
-    kindling enhance night.jpg -o series/ --ratio 1 --ratio 3 --ratio 5 --compare
     """
-    if out.exists() and not out.is_dir():
-        raise KindlingError(f"{out}: is a file, and -o wants a folder")
     if Path(suffix).name != suffix and suffix:
         raise click.BadParameter(f"{suffix} has a folder in it.", param_hint="'--suffix'")
-    ratios = tuple(dict.fromkeys(ratios))
-    naming = Naming(suffix, ext, ratios, parts, compare)
-    found = find_photos(inputs, recursive, out)
-    jobs = plan(found, out, naming, force, skip_existing)
-    for ratio in ratios:
-        if ratio != "auto" and ratio > USEFUL:
+    asked: tuple[words.Ratio, ...] = tuple(dict.fromkeys(ratios)) or ("default",)
+    for ratio in asked:
+        if isinstance(ratio, float) and ratio > USEFUL:
             click.echo(
                 f"kindling: a ratio of {ratio:g} is beyond {USEFUL:g}, the most the nets are meant for", err=True
             )
-    failed, taken, pixels, seconds = [], {}, 0, 0.0
-    if jobs:
+    naming = Naming(suffix=suffix, ext=ext, ratios=asked, parts=parts, compare=compare, first_dot=first_dot)
+    dials: dict[str, Any] = {
+        "tile": tile, "megapixels": max_megapixels, "max_side": max_side, "metadata": not no_metadata,
+        "protocol": protocol or "default", "strength": strength, "denoise": denoise,
+    }  # fmt: skip
+
+    def opened() -> Model:
         if not RUNTIMES[runtime].keeps_memory:
             memory.keep_freed()
-        model = open_model(weights, runtime, device=device, precision=precision)
+        return open_model(weights, runtime, device=device, precision=precision)
+
+    if PIPE in map(str, inputs) or out == PIPE:
+        return _through_a_pipe(inputs, out, naming, force, opened, dials)
+    searched = find(inputs, recursive, None if Path(out).is_file() else Path(out))
+    jobs = plan(searched.photos, out, naming, force, skip_existing)
+    failed: list[str] = []
+    taken: dict[Path, dict[str, float]] = {}
+    pixels, seconds, said = 0, 0.0, ""
+    if jobs:
+        model = opened()
+        said = _said(model, asked, protocol)
         started = time.monotonic()
         with Bar(jobs) as bar:
             for job in jobs:
                 try:
-                    taken[job.photo] = enhance_file(
-                        job, model, tile=tile, megapixels=max_megapixels, metadata=not no_metadata, strength=strength,
-                        denoise=denoise, done=bar.advance,
-                    )  # fmt: skip
+                    taken[job.photo] = dict(enhance_file(job, model, done=bar.advance, **dials))
                     pixels += bar.finish(job)
                 except KindlingError as error:
                     failed.append(str(error))
@@ -96,13 +132,60 @@ def enhance(
                 model.rest()
         seconds = time.monotonic() - started
     for reason in failed:
-        click.echo(f"kindling: {reason}", err=True)
-    if "auto" in ratios:
-        for photo, ratio in taken.items():
-            click.echo(f"{photo}: ratio auto is {ratio['auto']:.2f}")
-    said = ", ".join("auto" if ratio == "auto" else f"{ratio:g}" for ratio in ratios)
-    skipped = f", {len(found) - len(jobs)} there already" if len(jobs) < len(found) else ""
-    click.echo(f"{len(taken)} of {len(found)} photos enhanced into {out} (ratio {said}, {runtime}){skipped}")
+        click.echo(f"kindling: {_printable(reason)}", err=True)
+    for photo, numbers in taken.items():
+        for name in ("auto", "default"):
+            if name in numbers and ("auto" in said or name == "auto"):
+                click.echo(f"{_printable(photo)}: ratio auto is {numbers[name]:.2f}")
+    there = len(searched.photos) - len(jobs)
+    notes = [f"{there} there already or made earlier"] if there else []
+    notes += [searched.said()] if searched.said() else []
+    into = f"{len(taken)} of {len(searched.photos)} photos enhanced into {_printable(out)}{said}"
+    click.echo("; ".join([into, *notes]))
     if taken:
         click.echo(f"{pixels / 1e6:.1f} megapixels in {seconds:.1f} s")
     return 2 if failed else 0
+
+
+def _said(model, asked, protocol):
+    """What was asked of the model, in words."""
+    ratios = [default_ratio(model) if ratio == "default" else ratio for ratio in asked]
+    numbers = ", ".join(ratio if isinstance(ratio, str) else f"{ratio:g}" for ratio in ratios)
+    return f" (ratio {numbers}, protocol {protocol or default_protocol(model)}, {model.runtime} on {model.device})"
+
+
+def _printable(text):
+    """A file's name may hold what no terminal, or no encoding of it, can show."""
+    return str(text).encode("utf-8", "replace").decode()
+
+
+def _through_a_pipe(inputs, out, naming, force, opened, dials):
+    """One photo from standard input, or to standard output, or both. Nothing else is written to the latter."""
+    if len(inputs) > 1:
+        raise KindlingError(f"- is one photo, and there are {len(inputs)} inputs")
+    if naming.parts or naming.compare or len(naming.ratios) > 1:
+        raise KindlingError("through a pipe goes one picture: leave --parts, --compare and further --ratio away")
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        photo, name = inputs[0], inputs[0].name
+        if str(photo) == PIPE:
+            photo = stack.enter_context(received(sys.stdin.buffer))
+            name = f"photo.{kind_of(photo.read_bytes()[:START].ljust(START), '')}"
+        elif not photo.is_file():
+            raise KindlingError(f"{photo}: through a pipe goes one photo, and this is no file")
+        target = folder / naming.files(name)[_key(naming)]
+        if out != PIPE:
+            named = aim(out, [Found(photo)])
+            if named is None:
+                raise KindlingError(f"{out}: standard input has no name, so name a file, such as -o out.png")
+            refuse_existing([named], force)
+            target = named
+        enhance_file(Job(photo, {_key(naming): target}, naming.ratios), opened(), **dials)
+        if out == PIPE:
+            sys.stdout.buffer.write(target.read_bytes())
+            sys.stdout.buffer.flush()
+    return 0
+
+
+def _key(naming):
+    return "enhanced", naming.ratios[0]

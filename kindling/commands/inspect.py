@@ -1,8 +1,9 @@
 """`kindling inspect`: what a checkpoint holds, sound or not."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -40,13 +41,13 @@ def inspect(path: Path, ema: bool, quiet: bool, json_file: Path | None, force: b
     return 0 if found.sound else 1
 
 
-def _lines(found) -> Iterator[str]:
+def _lines(found: Any) -> Iterator[str]:
     """The variables as a table, and then what else is to be said."""
     yield from _table(found.variables)
     yield from map(printable, _summary(found))
 
 
-def _summary(found) -> Iterator[str]:
+def _summary(found: Any) -> Iterator[str]:
     """Form, nets, family, what was unwrapped, what is of a training, metadata, and the verdict."""
     nets = ", ".join(
         net if there == of else f"{net} ({there} of {of} variables)" for net, (there, of) in found.nets.items()
@@ -67,7 +68,7 @@ def _summary(found) -> Iterator[str]:
         yield "sound: every net in it is whole and finite"
 
 
-def _table(variables) -> Iterator[str]:
+def _table(variables: Sequence[Any]) -> Iterator[str]:
     """A line for each variable, in columns as wide as what is in them: a name is never cut."""
     rows = [(printable(v.name), "x".join(map(str, v.shape)) or "scalar", v.dtype, v.state) for v in variables]
     widths = [max((len(row[k]) for row in rows), default=0) for k in range(3)]
@@ -81,5 +82,5 @@ def _table(variables) -> Iterator[str]:
             yield f"{_row(cells, widths)}  {shown}".rstrip()
 
 
-def _row(cells, widths) -> str:
+def _row(cells: Iterable[str], widths: Iterable[int]) -> str:
     return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True))

@@ -4,6 +4,7 @@ import contextlib
 import csv
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -23,6 +24,7 @@ from kindling.training import joint
 from kindling.training import loop as training
 from kindling.training.board import Board
 from kindling.training.log import Log
+from kindling.training.protocols import State
 
 FOLDER = "joint"  # beside the folders of the nets
 SAMPLE = 48  # training pairs that the blind guess of a validation is fitted to
@@ -109,14 +111,17 @@ WEIGHT = click.FloatRange(0)
     "--every", type=click.IntRange(1), default=100, show_default=True, help="Steps between rows of losses.csv."
 )
 @click.option("--validate", type=click.IntRange(1), default=1000, show_default=True, help="Steps between measurements.")
-def command(folders, out, init, kept, runtime, resume, minutes, every, validate, device, features, **settings):
+def command(
+    folders: tuple[tuple[Path, float], ...], out: Path, init: Path, kept: tuple[Path, ...], runtime: str, resume: bool,
+    minutes: float, every: int, validate: int, device: str, features: Path | None, **settings: Any,
+) -> int:  # fmt: skip
     """Train all nets together on the picture that people get: restored R times adjusted L, against the bright photo.
 
     What is written is the weights' average along the way, in OUT; the best by --val is kept in OUT/best.
     """
     target = out / FOLDER
     _refuse(target, resume, settings)
-    objective, features, phi = _objective(settings, features)
+    objective, seen_through, phi = _objective(settings, features)
     pairs = [data.load_pairs(data.find_pairs(folder), settings["patch"]) for folder, _ in folders]
     measured = _validation(kept, pairs)
     start, fingerprint = _weights(init)
@@ -135,7 +140,16 @@ def command(folders, out, init, kept, runtime, resume, minutes, every, validate,
     if not runtimes.RUNTIMES[runtime].keeps_memory:
         memory.keep_freed()
     trainer = runtimes.trainer(
-        runtime, objective, plan.precision, device, plan.decay, plan.average, features, plan.held, plan.clip, joint=True
+        runtime,
+        objective,
+        plan.precision,
+        device,
+        plan.decay,
+        plan.average,
+        seen_through,
+        plan.held,
+        plan.clip,
+        joint=True,
     )
     if resume:
         state, begun = training.load_state(target, plan)
@@ -156,17 +170,17 @@ def command(folders, out, init, kept, runtime, resume, minutes, every, validate,
         log = Log(target, every, begun)
         scores = _Scores(target, out, measured, begun, plan)
 
-        def seen(progress):
+        def seen(progress: training.Progress) -> None:
             means = log(progress)
-            terms = {"terms": " ".join(f"{k} {v:.4f}" for k, v in means.items())} if means else {}
-            bar.update(shown, completed=progress.step, **terms)
+            bar.update(shown, completed=progress.step)
             if means:
+                bar.update(shown, terms=" ".join(f"{k} {v:.4f}" for k, v in means.items()))
                 board.numbers(progress.step, {f"loss/{k}": v for k, v in means.items()} | {"lr": progress.lr})
             if measured and (progress.step % validate == 0 or progress.step == plan.steps):
                 figures = scores(progress.step, trainer.run, trainer)
                 board.numbers(progress.step, {f"val/{name}": value for name, value in figures.items()})
 
-        def save(step, state):
+        def save(step: int, state: State) -> None:
             training.save_state(target, state, plan, step)
             _export(out, state["ema"], plan, step)
 
@@ -226,7 +240,6 @@ def _objective(settings, features):
     if not features:
         return found, None, None
     convert = own("convert")
-
     weights = convert.read_vgg(features)
     return found, weights, convert.fingerprint(weights)
 
@@ -246,7 +259,6 @@ def _validation(kept, pairs):
 
 def _weights(init):
     convert = own("convert")
-
     held = convert.read(init)
     nets = convert.nets_in(held)
     if len(nets) < 3:
@@ -267,7 +279,7 @@ def _measured(target, pairs, prints, start, fingerprint, trainer):
                 ]
     zeros = {name: np.zeros_like(array) for name, array in start.items()}
     trainer.assign({"weights": start, "m": zeros, "v": zeros, "ema": start}, 0)
-    known = [[joint.measure(*pair, partial(trainer.run, "decompose")) for pair in some] for some in pairs]
+    known = [[joint.measure(low, high, partial(trainer.run, "decompose")) for low, high in some] for some in pairs]
     target.mkdir(parents=True, exist_ok=True)
     arrays = {
         f"{part}/{k}/{n}": getattr(pair, part)
@@ -282,5 +294,4 @@ def _measured(target, pairs, prints, start, fingerprint, trainer):
 def _export(out, weights, plan, step):
     """The weights where the original's Saver, the converter and `kindling enhance` look for them."""
     convert = own("convert")
-
     convert.write(out, weights, {"task": plan.task, "step": str(step)}, force=True)

@@ -1,7 +1,6 @@
 """`kindling parity`: the same arrays through TensorFlow and PyTorch, every output and every layer compared."""
 
 import contextlib
-import json
 import math
 import os
 import re
@@ -12,6 +11,7 @@ from rich.console import Console
 
 from kindling import api
 from kindling.commands import options
+from kindling.commands.output import STDOUT, JsonCommand, json_option, put_json, to_a_reader
 from kindling.core.errors import KindlingError
 from kindling.core.files import move_into_place, refuse_existing, staging
 from kindling.parity.check import SIZES
@@ -31,7 +31,14 @@ def _finite(ctx, parameter, value):
     return value
 
 
-@click.command()
+EXAMPLES = """\b
+Examples:
+  kindling parity --image photo.jpg
+  kindling parity --torch-weights theirs.pth --html report.html
+"""
+
+
+@click.command(cls=JsonCommand, epilog=EXAMPLES)
 @click.option(
     "--weights",
     type=click.Path(path_type=Path),
@@ -51,27 +58,26 @@ def _finite(ctx, parameter, value):
     help="Judge float32 by this absolute bar instead of by float64.",
 )
 @click.option("--layers", is_flag=True, help="Show every layer, not the furthest of each net.")
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write every number to this file.")
+@json_option("every number")
 @click.option("--html", "html_file", type=click.Path(path_type=Path), help="Write the tables to this file.")
 @click.option("--force", is_flag=True, help="Overwrite the files of --json and --html.")
-def parity(weights, torch_weights, device, images, sizes, seed, tolerance, layers, json_file, html_file, force):
+def parity(
+    weights: Path | None, torch_weights: Path | None, device: str, images: tuple[Path, ...], sizes: tuple[str, ...],
+    seed: int, tolerance: float | None, layers: bool, json_file: Path | None, html_file: Path | None, force: bool,
+) -> int:  # fmt: skip
     """Prove that the two frameworks compute the same, or name the first layer where they do not (exit code 1).
 
     Both run in float64 too, where they must agree to 1e-10. In float32, PyTorch must be as close to that exact answer
     as TensorFlow is, or within 1e-5. Without --size, sizes from 1x1 to 95x130 are tried, and a batch of three. Of a
     photo larger than 512 a side, the bottom right corner is compared. TensorFlow runs on the CPU, PyTorch on --device.
-
-    \b
-    kindling parity --image photo.jpg
-    kindling parity --torch-weights theirs.pth --html report.html
     """
-    refuse_existing([file for file in (json_file, html_file) if file], force)
+    refuse_existing([file for file in (json_file, html_file) if file and file != STDOUT], force)
     if json_file and json_file == html_file:
         raise KindlingError(f"{json_file}: --json and --html name the same file")
     stderr = Console(stderr=True)
     with stderr.status("loading both frameworks") if stderr.is_terminal else contextlib.nullcontext() as status:
 
-        def announce(case, number, count):
+        def announce(case: str, number: int, count: int) -> None:
             if status:
                 status.update(f"comparing on {case} ({number} of {count}), float32 and float64")
 
@@ -80,12 +86,13 @@ def parity(weights, torch_weights, device, images, sizes, seed, tolerance, layer
             progress=announce,
         )  # fmt: skip
 
-    with open(os.devnull, "w") as nowhere:
+    with open(os.devnull, "w") as nowhere, to_a_reader():
         page = Console(record=True, file=nowhere, width=150)
-        for console in (Console(soft_wrap=True), page):
+        shown = [page] if json_file == STDOUT else [Console(soft_wrap=True), page]
+        for console in shown:
             print_parity(report, console, layers or console is page)
     if json_file:
-        _write(json_file, json.dumps(report.as_dict(), indent=1, default=float))
+        put_json(report.as_dict(), json_file)
     if html_file:
         _write(html_file, page.export_html())
     return 0 if report.ok else 1

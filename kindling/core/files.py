@@ -24,16 +24,6 @@ def reason(error: OSError) -> str:
     return f"the disk is full ({said})" if error.errno in FULL else said
 
 
-def printable(path: object) -> str:
-    """A path that can be printed wherever it came from: bytes that are no text, and control characters, as \\x9f.
-
-    >>> printable("caf\\udce9.jpg")
-    'caf\\\\xe9.jpg'
-    """
-    text = str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
 @contextlib.contextmanager
 def staging(folder: Path) -> Iterator[Path]:
     """A hidden temporary folder inside `folder` (made if absent), so that moving out of it is one rename.
@@ -100,7 +90,7 @@ def refuse_existing(targets: Sequence[Path], force: bool) -> None:
         raise KindlingError.of("the output exists already", existing, "give another name, or --force to overwrite")
 
 
-def _take_back(made):
+def _take_back(made: Sequence[Path]) -> None:
     for path in made:
         with contextlib.suppress(OSError):  # never made, or not empty: something else was put there meanwhile
             path.rmdir()

@@ -4,7 +4,7 @@ Tiles, ratio, rendering, evaluating and previews take a `Model`; parity also loo
 kindling/runtimes.py opens them, and kind_torch/runtime.py and kind_tf/runtime.py are what it gets.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -28,6 +28,8 @@ class Model(Protocol):
     """float32, float64, bfloat16 or float16."""
     nets: frozenset[str]
     """The scopes of the nets that have weights."""
+    said: Mapping[str, str]
+    """What the file of its weights says beside them, such as how a ratio is guessed."""
 
     def run(self, verb: str, *arrays: Array, core: Core | None = None, **dials: float | Array) -> tuple[Array, ...]:
         """One net, or "enhance", the whole chain. arrays: its inputs, (n, h, w, c). Returns its results, alike.

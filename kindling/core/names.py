@@ -5,7 +5,7 @@
 table, so it also carries variables that KinD does not have, and it runs backwards.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -39,7 +39,9 @@ def to_slim(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return _carry(state, slim_name, TO_SLIM)
 
 
-def _carry(arrays, rename, axes):
+def _carry(
+    arrays: Mapping[str, np.ndarray], rename: Callable[[str], str], axes: tuple[int, ...]
+) -> dict[str, np.ndarray]:
     carried = {}
     for name, array in arrays.items():
         new = rename(name)

@@ -21,7 +21,7 @@ def own(name: str) -> ModuleType:
     return importlib.import_module(f"{loaded.__name__}.{inside}") if inside else loaded
 
 
-def _package(name):
+def _package(name: str) -> ModuleType:
     body = BESIDE / name / "__init__.py"
     private = f"kindling._{name}"
     for module in map(sys.modules.get, (name, private)):
@@ -32,6 +32,8 @@ def _package(name):
         if found and _is(found.origin, body):
             return importlib.import_module(name)
     spec = importlib.util.spec_from_file_location(private, body, submodule_search_locations=[str(body.parent)])
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{body} is not a module of Python")
     module = sys.modules[private] = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
@@ -41,5 +43,5 @@ def _package(name):
     return module
 
 
-def _is(file, body):
-    return bool(file) and Path(file).resolve() == body.resolve()
+def _is(file: str | None, body: Path) -> bool:
+    return file is not None and Path(file).resolve() == body.resolve()

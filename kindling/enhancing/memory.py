@@ -14,7 +14,7 @@ from kindling.enhancing.tiles import IN_MEMORY, Grid, fitting
 
 __all__ = ["auto_grid", "free", "give_back", "keep_freed"]
 
-ROOM = 1.1e9  # bytes for the nets, however large the photo; more would hardly be faster, for halos shrink slowly
+ROOM = 1.0e9  # bytes for the nets, however large the photo; more would hardly be faster, for halos shrink slowly
 SHARE = 0.7  # of the free memory
 PIXEL = 4 * 4  # bytes of R and L
 CGROUP = Path("/sys/fs/cgroup")

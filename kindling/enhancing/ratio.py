@@ -1,22 +1,37 @@
 """The ratio that is not a number given by hand: from a well-lit partner, as the original, or blind, from the photo.
 
 evaluate_LOLdataset.py takes the ratio from the photo's well-lit partner, as the mean of L_high / (L_low + 0.0001) over
-all pixels. `auto` is the same mean with the level that well-lit photos have in place of L_high, so it needs no
-partner. docs/enhance.md has what it brings.
+all pixels. `auto` needs no partner: it is guessed by the estimator that goes with the weights
+(kindling/families/kind/estimator.py), and without one it is the same mean, with the level that well-lit photos have in
+place of L_high. docs/enhance.md has what each brings.
 """
 
+import math
 from collections.abc import Callable, Iterable
+from typing import Literal
 
 import numpy as np
 
 from kindling.core.errors import KindlingError
 from kindling.core.model import Array, Model
+from kindling.core.words import ProtocolName
 from kindling.enhancing.tiles import Grid, Kept, Read, decompose
+from kindling.families.kind.estimator import Estimator
 
-__all__ = ["auto_ratio", "check_ratio", "true_ratio"]
+__all__ = [
+    "PROTOCOLS",
+    "auto_ratio",
+    "check_ratio",
+    "default_protocol",
+    "default_ratio",
+    "estimator_of",
+    "true_ratio",
+]
 
 EPSILON = np.float32(0.0001)  # the original's, against division by 0
 LEVEL = np.float32(0.62)  # mean of L over the well-lit photos of pairs/train, by the authors' decomposition
+SEEN = 4e6  # pixels that the estimator looks at, at most
+PROTOCOLS: tuple[ProtocolName, ...] = ("lol", "photo")
 LARGEST = 10.0  # beyond, the adjustment net hardly answers, and a black photo would ask for thousands
 
 
@@ -28,12 +43,45 @@ def true_ratio(kept: Kept, high: Read, grid: Grid, model: Model) -> float:
     return _mean_ratio(_light(kept, grid), (L for _, _, L in decompose(high, grid, model)), lambda i, i_high: i_high)
 
 
-def auto_ratio(kept: Kept, grid: Grid) -> float:
-    """mean(LEVEL / (L + 0.0001)), at most 10: the ratio that brings the photo's illumination to a well-lit one's."""
-    return min(_mean_ratio(_light(kept, grid), grid.rows, lambda i, _: LEVEL), LARGEST)
+def auto_ratio(kept: Kept, read: Read, grid: Grid, model: Model) -> float:
+    """The ratio that the photo itself suggests, by the estimator of the model's weights.
+
+    Without one, mean(LEVEL / (L + 0.0001)), at most 10: what brings the photo's illumination to a well-lit one's. A
+    photo of more than 4 megapixels is looked at through every second pixel, or third, and so on.
+    """
+    estimator = estimator_of(model)
+    if estimator is None:
+        return min(_mean_ratio(_light(kept, grid), grid.rows, lambda i, _: LEVEL), LARGEST)
+    step = math.ceil(math.sqrt(grid.height * grid.width / SEEN))
+    bands = [slice(row.start, row.stop) for row in grid.rows]
+    L, x = ([], [])
+    for band in bands:
+        first = -band.start % step
+        L.append(kept.get(band)[1][first::step, ::step])
+        x.append(read(band, slice(0, grid.width))[first::step, ::step])
+    return estimator.guess(np.concatenate(L), np.concatenate(x))
 
 
-def check_ratio(ratio: float) -> float:
+def estimator_of(model: Model) -> Estimator | None:
+    """The estimator that lies with the model's weights. Raises KindlingError if it is damaged."""
+    text = model.said.get("estimator")
+    return Estimator.parse(text, "the estimator of the weights") if text else None
+
+
+def default_ratio(model: Model) -> float | Literal["auto"]:
+    """What is asked for where nobody says: "auto" of weights with an estimator, else what their authors ask for."""
+    ratio: float = model.family.ratio
+    return "auto" if model.said.get("estimator") else ratio
+
+
+def default_protocol(model: Model) -> ProtocolName:
+    """How the picture is put together where nobody says: weights with an estimator were trained on the picture that
+    people get, restored * adjusted, as evaluate_LOLdataset.py; others are blended as their authors' evaluate.py does.
+    """
+    return "lol" if model.said.get("estimator") else "photo"
+
+
+def check_ratio(ratio: float | str) -> float:
     """Refuse what cannot be asked of the adjustment net: a ratio below 0, infinite, NaN, or no number at all."""
     try:
         number = float(ratio)

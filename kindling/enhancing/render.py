@@ -1,168 +1,32 @@
-"""From photo to brighter photo: the authors' chain, tile by tile, into pixels at the photo's own depth.
+"""From photo to brighter photo: the files that are written of each, at the photo's own depth.
 
-The nets come in as a `Model`, so this file knows no framework. The fusion is the original's own numpy arithmetic,
-which makes the TensorFlow runtime's pixels identical to the authors'.
+kindling/enhancing/prepared.py makes the pictures, tile by tile.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
 from typing import Literal
 
 import numpy as np
 
-from kindling.core.errors import KindlingError, OutOfMemory
 from kindling.core.files import move_into_place, staging
 from kindling.core.model import Array, Model
-from kindling.enhancing.memory import auto_grid
-from kindling.enhancing.ratio import auto_ratio, check_ratio, true_ratio
-from kindling.enhancing.tiles import Grid, Read, halved, keep, pieces, square, whole
-from kindling.images import as_floats, to_pixels
+from kindling.core.words import ProtocolName
+from kindling.enhancing.prepared import Prepared, Progress, Tile, channels, check_share, choose_grid, prepare
+from kindling.enhancing.sheet import sheet, smaller
+from kindling.enhancing.tiles import Grid, pieces, whole
+from kindling.photos.colours import without_metadata
 from kindling.photos.jobs import Job
-from kindling.photos.photo import DEEP, MEGAPIXELS, Photo, read_photo, refuse_transparency, write_photo
+from kindling.photos.photo import (
+    DEEP,
+    MEGAPIXELS,
+    Photo,
+    check_targets,
+    read_photo,
+    write_photo,
+)
 
 __all__ = ["Prepared", "Tile", "check_share", "choose_grid", "enhance_file", "enhance_image", "prepare", "render"]
-
-Tile = int | Literal["auto"]
-Progress = Callable[[int], None]  # told of pixels that were finished
-
-
-class Prepared:
-    """A photo and the costly part of enhancing it, done once: `R`, `L` and `restored`. `at` is quick after that.
-
-    Arrays are (h, w, 3), of light (h, w, 1), float32 in [0, 1]. R and L are there from the start; restored is computed
-    when it is first needed.
-    """
-
-    def __init__(self, read: Read, grid: Grid, model: Model, own: Array | None = None, grey: bool = False):
-        """read: the stretched photo, by rows and columns; grid: the tiles to go by.
-
-        own: its pixels as they were before, (h, w, 3) of whole numbers or floats, which a strength below 1 blends
-        with; by default those that were read. grey: whether the photo has no colour, so that its pictures have none.
-        """
-        self.model, self.grey = model, grey
-        self._read, self._own = read, own
-        self._kept, self._grid = _in_smaller_tiles(grid, model, lambda grid: (keep(read, grid, model), grid))
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width."""
-        return self._grid.height, self._grid.width
-
-    @property
-    def image(self) -> Array:
-        """The photo as the nets saw it, stretched to its own minimum and maximum."""
-        return self._read(slice(0, self.size[0]), slice(0, self.size[1]))
-
-    @cached_property
-    def R(self) -> Array:
-        """The reflectance."""
-        return np.ascontiguousarray(self._kept.get(slice(0, self.size[0]))[0])
-
-    @cached_property
-    def L(self) -> Array:
-        """The illumination."""
-        return np.ascontiguousarray(self._kept.get(slice(0, self.size[0]))[1])
-
-    @cached_property
-    def restored(self) -> Array:
-        """The reflectance as the restoration net cleans it."""
-        restored = np.empty_like(self.R)
-        for piece in self._pieces([]):
-            restored[piece.rows, piece.columns] = piece.restored
-        return restored
-
-    @cached_property
-    def auto_ratio(self) -> float:
-        """The ratio that the photo itself suggests; see kindling/enhancing/ratio.py."""
-        return auto_ratio(self._kept, self._grid)
-
-    def true_ratio(self, partner: Photo | Array) -> float:
-        """The ratio that evaluate_LOLdataset.py takes from the well-lit `partner`, a photo of the same size."""
-        if isinstance(partner, Photo):
-            return true_ratio(self._kept, partner.stretched, self._grid, self.model)
-        return true_ratio(self._kept, lambda rows, columns: partner[rows, columns], self._grid, self.model)
-
-    def number(self, ratio: float | str) -> float:
-        """A ratio that is asked for, as a number: "auto" or one from 0 up."""
-        return self.auto_ratio if ratio == "auto" else check_ratio(ratio)
-
-    def adjusted(self, ratio: float | str) -> Array:
-        """The illumination, adjusted by `ratio`."""
-        (lit,) = self.model.run("adjust", self.L[np.newaxis], ratio=self.number(ratio))
-        return lit[0]
-
-    def at(self, ratio: float | str = "auto", *, strength: float = 1.0, denoise: float = 1.0) -> Array:
-        """The enhanced picture, (h, w, 3) float32 in [0, 1]: adjustment and fusion only.
-
-        ratio: how much lighter, usefully 0 to 5, or "auto". strength: from 0, the photo itself, to 1.
-        denoise: from 0, the reflectance as it was decomposed, to 1, as it was restored. Raises KindlingError for values
-        beyond these.
-        """
-        check_share("strength", strength)
-        check_share("denoise", denoise)
-        r = self.R if denoise == 0 else self.restored
-        if 0 < denoise < 1:
-            r = self.R + np.float32(denoise) * (self.restored - self.R)
-        picture = self.model.family.fuse(self.image, self.R, self.L, r, self.adjusted(ratio))
-        return self._finished(picture, (slice(None), slice(None)), strength)
-
-    def render(
-        self,
-        wanted: list[tuple[str, float | None]],
-        dtype: type = np.uint8,
-        *,
-        strength: float = 1.0,
-        denoise: float = 1.0,
-        done: Progress = lambda pixels: None,
-    ) -> dict[tuple[str, float | None], Array]:
-        """The pictures that `wanted` names by (what, ratio), as pixels: (h, w, 3), or (h, w, 1) of illumination.
-
-        what: "enhanced", "lit" (restored * adjusted) or "adjusted", for a ratio; "R", "L" or "restored", for None. They
-        are made tile by tile, so that nothing but their pixels is kept. strength, denoise: as in `at`. done is told of
-        pixels that were finished.
-        """
-        height, width = self.size
-        ratios = list(dict.fromkeys(ratio for _, ratio in wanted if ratio is not None))
-        pictures = {(what, of): np.empty((height, width, _channels(what)), dtype) for what, of in wanted}
-
-        def fill(grid):
-            for piece in self._pieces(ratios, grid, denoise):
-                for (what, ratio), picture in pictures.items():
-                    part = getattr(piece, what)
-                    part = part if ratio is None else part[ratios.index(ratio)]
-                    place = piece.rows, piece.columns
-                    if what == "enhanced":
-                        part = self._finished(part, place, strength)
-                    picture[place] = to_pixels(part, dtype)
-                done(piece.image.shape[0] * piece.image.shape[1])
-
-        _in_smaller_tiles(self._grid, self.model, fill)
-        return pictures
-
-    def _finished(self, picture, place, strength):
-        """What is shown of an enhanced piece: grey if the photo is, and blended with the photo itself."""
-        if self.grey:
-            picture = np.broadcast_to(picture.mean(axis=2, keepdims=True), picture.shape)
-        if strength == 1:
-            return picture
-        own = self._read(*place) if self._own is None else as_floats(self._own[place])
-        return own if strength == 0 else own + np.float32(strength) * (picture - own)
-
-    def _pieces(self, ratios, grid=None, denoise=1.0):
-        return pieces(self._read, grid or self._grid, self.model, ratios, kept=self._kept, denoise=denoise)
-
-
-def prepare(photo: Photo | Array, model: Model, tile: Tile = "auto", results: int = 0) -> Prepared:
-    """Decompose a photo, for any number of ratios. photo: of `read_photo`, or (h, w, 3) floats stretched to [0, 1].
-
-    results: bytes that the finished pictures will take.
-    """
-    if isinstance(photo, Photo):
-        grid, grey = choose_grid(photo.size, tile, model, results), getattr(photo, "grey", False)
-        return Prepared(photo.stretched, grid, model, photo.pixels[..., :3], grey)
-    grid = choose_grid(photo.shape[:2], tile, model, results)
-    return Prepared(lambda rows, columns: photo[rows, columns], grid, model)
 
 
 def enhance_image(image: Array, model: Model, ratio: float = 5.0, grid: Grid | None = None) -> Array:
@@ -172,22 +36,11 @@ def enhance_image(image: Array, model: Model, ratio: float = 5.0, grid: Grid | N
     grid: the tiles to go by; by default the photo is taken whole.
     """
     enhanced = np.empty_like(image)
-    grid = grid or whole(*image.shape[:2], model.family)
+    height, width = image.shape[:2]
+    grid = grid or whole(height, width, model.family)
     for piece in pieces(lambda rows, columns: image[rows, columns], grid, model, [ratio]):
         enhanced[piece.rows, piece.columns] = piece.enhanced[0]
     return enhanced
-
-
-def choose_grid(size: tuple[int, int], tile: Tile, model: Model, results: int = 0) -> Grid:
-    """The tiles for a photo of (height, width): "auto" by the memory at hand, 0 none, else squares of that side.
-
-    results: bytes that the finished pictures will take. Raises KindlingError if `tile` is none of these.
-    """
-    if tile == "auto":
-        return auto_grid(*size, model, results)
-    if not isinstance(tile, int) or isinstance(tile, bool) or tile < 0:
-        raise KindlingError(f'a tile of {tile!r}: expected a number of pixels, 0 for none, or "auto"')
-    return square(*size, tile, model.family) if tile else whole(*size, model.family)
 
 
 def enhance_file(
@@ -196,70 +49,60 @@ def enhance_file(
     *,
     tile: Tile = "auto",
     megapixels: float = MEGAPIXELS,
+    max_side: int | None = None,
     metadata: bool = True,
+    protocol: ProtocolName | Literal["default"] = "default",
     strength: float = 1.0,
     denoise: float = 1.0,
     done: Progress = lambda pixels: None,
 ) -> Mapping[str, float]:
     """Read a photo, make the pictures that `job` lists, and only when all are written give them their names.
 
-    Returns the ratios that were taken, by how they were asked for: {"5": 5.0}, {"auto": 3.1}. Raises KindlingError for
-    a photo that cannot be read or a picture that cannot be written.
+    max_side: make it smaller first, so that neither side has more pixels. Returns the ratios that were taken, by how
+    they were asked for: {"5": 5.0}, {"auto": 3.1}. Raises KindlingError for a photo that cannot be read or a picture
+    that cannot be written, before any work where that can be seen.
     """
     photo = read_photo(job.photo, megapixels)
-    if not metadata:
-        photo = replace(photo, carried={})
+    if max_side:
+        photo = smaller(photo, max_side)
+    asked = list(dict.fromkeys([*job.ratios, *(of for _, of in job.targets if of is not None)])) or ["default"]
     names = list(job.targets.values())
-    refuse_transparency(job.photo, photo, names[0])
-    dtype = photo.pixels.dtype.type if names[0].suffix in DEEP else np.uint8
+    check_targets(job.photo, photo, dict.fromkeys(names, 1))
+    if not metadata:
+        photo = without_metadata(photo)
+    dtype = photo.pixels.dtype.type if any(name.suffix.lower() in DEEP for name in names) else np.uint8
+    compared = any(what == "compare" for what, _ in job.targets)
     made = [key for key in job.targets if key[0] != "compare"]
-    results = sum(np.dtype(dtype).itemsize * _channels(what) for what, _ in made) * photo.pixels[..., 0].size
+    made += [("enhanced", of) for of in asked if compared and ("enhanced", of) not in made]
+    results = sum(np.dtype(dtype).itemsize * channels(what) for what, _ in made) * photo.pixels[..., 0].size
     prepared = prepare(photo, model, tile, results)
-    ratios = {asked: prepared.number(asked) for _, asked in job.targets if asked is not None}
-    wanted = [(what, None if asked is None else ratios[asked]) for what, asked in made]
-    pictures = prepared.render(wanted, dtype, strength=strength, denoise=denoise, done=done)
+    ratios = {of: prepared.number(of) for of in asked}
+    wanted = list(dict.fromkeys((what, None if of is None else ratios[of]) for what, of in made))
+    pictures = prepared.render(wanted, dtype, protocol=protocol, strength=strength, denoise=denoise, done=done)
     with staging(names[0].parent) as folder:
-        for (what, asked), target in job.targets.items():
+        for (what, of), target in job.targets.items():
             if what == "compare":
-                shown = [photo.pixels, *(picture for (kind, _), picture in pictures.items() if kind == "enhanced")]
+                shown = {"before": photo.pixels} | {
+                    f"ratio {ratios[of]:.3g}" + (f" ({of})" if of == "auto" else ""): pictures["enhanced", ratios[of]]
+                    for of in asked
+                }
+                write_photo(folder / target.name, sheet(shown), like=replace(photo, alpha=None))
             else:
-                shown = [pictures[what, None if asked is None else ratios[asked]]]
-            write_photo(folder / target.name, *shown, like=photo)
+                picture = pictures[what, None if of is None else ratios[of]]
+                shown_grey = prepared.grey and what == "enhanced"
+                write_photo(folder / target.name, picture[..., :1] if shown_grey else picture, like=photo)
         for target in names:
             move_into_place(folder / target.name, target)
-    return {f"{asked:g}" if isinstance(asked, float) else asked: ratio for asked, ratio in ratios.items()}
+    return {f"{of:g}" if isinstance(of, float) else of: ratio for of, ratio in ratios.items()}
 
 
 def render(
     photo: Photo,
     model: Model,
-    wanted: list[tuple[str, float | None]],
+    wanted: Sequence[tuple[str, float | None]],
     tile: Tile = "auto",
     dtype: type = np.uint8,
     done: Progress = lambda pixels: None,
 ) -> dict[tuple[str, float | None], Array]:
     """`Prepared.render` of a photo, in one call."""
     return prepare(photo, model, tile, 0).render(wanted, dtype, done=done)
-
-
-def check_share(name: str, value: float) -> None:
-    """Refuse a strength or denoise that is no number from 0 to 1."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
-        raise KindlingError(f"{name} is {value!r}, expected a number from 0 to 1")
-
-
-def _in_smaller_tiles(grid, model, work):
-    """work(grid), and where that runs out of memory, again with smaller tiles until they are as small as they get."""
-    while True:
-        try:
-            return work(grid)
-        except OutOfMemory:
-            model.rest()
-            smaller = halved(grid, model.family)
-            if smaller is None:
-                raise
-            grid = smaller
-
-
-def _channels(what):
-    return 1 if what in ("L", "adjusted") else 3

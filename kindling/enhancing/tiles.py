@@ -14,6 +14,7 @@ import math
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import BinaryIO
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from kindling.families.registry import KIND, Family
 __all__ = ["Grid", "Kept", "Piece", "Read", "decompose", "fitting", "halved", "inside", "pieces", "square", "whole"]
 
 Read = Callable[[slice, slice], Array]  # rows, columns -> (h, w, 3) in [0, 1], stretched over the whole photo
+STRIP = 64  # rows that are written to that file together
 IN_MEMORY = 256e6  # bytes of R and L that are kept in memory; those of a larger photo go to a temporary file
 
 
@@ -90,25 +92,28 @@ class Kept:
         self.shape, self.dtype = (height, width, 4), np.dtype(dtype)
         self.row = width * 4 * self.dtype.itemsize
         in_memory = height * self.row <= IN_MEMORY
-        self._array = np.empty(self.shape, dtype) if in_memory else None
-        self._file = None if in_memory else tempfile.TemporaryFile()  # noqa: SIM115 - closed with the object
+        self._store: Array | BinaryIO = (
+            np.empty(self.shape, dtype) if in_memory else tempfile.TemporaryFile()  # noqa: SIM115 - closed with the object
+        )
 
     def put(self, rows: slice, R: Array, L: Array) -> None:
         """Keep these rows. R: (h, w, 3), L: (h, w, 1)."""
-        if self._array is not None:
-            self._array[rows, :, :3], self._array[rows, :, 3:] = R, L
+        if isinstance(self._store, np.ndarray):
+            self._store[rows, :, :3], self._store[rows, :, 3:] = R, L
         else:
-            self._file.seek(rows.start * self.row)
-            self._file.write(np.concatenate([R, L], axis=2).tobytes())
+            self._store.seek(rows.start * self.row)
+            for top in range(0, _length(rows), STRIP):  # in strips, or R and L would be in memory twice more
+                strip = slice(top, top + STRIP)
+                self._store.write(np.concatenate([R[strip], L[strip]], axis=2).tobytes())
 
     def get(self, rows: slice) -> tuple[Array, Array]:
         """R (h, w, 3) and L (h, w, 1) of these rows."""
-        if self._array is not None:
-            band = self._array[rows]
+        if isinstance(self._store, np.ndarray):
+            band = self._store[rows]
         else:
-            self._file.seek(rows.start * self.row)
-            band = np.frombuffer(self._file.read(_length(rows) * self.row), self.dtype)
-            band = band.reshape(_length(rows), *self.shape[1:])
+            self._store.seek(rows.start * self.row)
+            numbers = np.frombuffer(self._store.read(_length(rows) * self.row), self.dtype)
+            band = numbers.reshape(_length(rows), *self.shape[1:])
         return band[..., :3], band[..., 3:]
 
 
@@ -183,6 +188,7 @@ def keep(read: Read, grid: Grid, model: Model) -> Kept:
     for rows, R, L in decompose(read, grid, model):
         kept = kept or Kept(grid.height, grid.width, R.dtype)
         kept.put(rows, R, L)
+        model.rest()
     assert kept is not None  # a photo has at least one row
     return kept
 
@@ -204,14 +210,22 @@ def pieces(
     arithmetic.
     """
     halo = model.family.net("restore").reach.halo
-    if kept:
-        needed = [grown(row, halo, grid.height) for row in grid.rows]
-        bands = ((rows, *kept.get(rows)) for rows in needed)
-    else:
-        bands = decompose(read, grid, model, halo)
-    for row, (present, R, L) in zip(grid.rows, bands, strict=True):
+    bands: Iterator[tuple[slice, Array, Array]]
+    bands = decompose(read, grid, model, halo) if kept is None else _bands(kept, grid, halo)
+    for row in grid.rows:
+        present, R, L = next(bands)
         for column in grid.columns:
             yield _piece(read, grid, model, ratios, (row, column), present, R, L, denoise)
+        del R, L  # before the next band is read, or two of them would be in memory
+        if len(grid.rows) > 1:
+            model.rest()  # tiles at the edges have other sizes, and what they leave behind would add up
+
+
+def _bands(kept, grid, halo):
+    """What `decompose` gives, of a photo that was decomposed before."""
+    for row in grid.rows:
+        rows = grown(row, halo, grid.height)
+        yield rows, *kept.get(rows)
 
 
 def _piece(read, grid, model, ratios, tile, present, R, L, denoise):

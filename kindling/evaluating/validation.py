@@ -32,10 +32,10 @@ class Validation:
 
     def __call__(self, run: Callable[..., tuple[np.ndarray, ...]]) -> dict[str, float]:
         """`<folder>/<figure>` of all FIGURES, means over each folder's pairs. run: (verb, *arrays) of a KinD."""
-        pairs = [measure(*pair, lambda x: run("decompose", x)) for pair in self.sample]
-        numbers, ratios = np.array([pair.numbers for pair in pairs]), np.array([pair.ratios.mean() for pair in pairs])
+        known = [measure(low, high, lambda x: run("decompose", x)) for low, high in self.sample]
+        numbers, ratios = np.array([pair.numbers for pair in known]), np.array([pair.ratios.mean() for pair in known])
         estimator = fit(numbers, ratios, GUESSED_BY)
-        figures = {}
+        figures: dict[str, float] = {}
         for name, pairs in self.folders.items():
             rows = [self._measure(run, low, high, estimator) for low, high in pairs]
             figures |= {f"{name}/{figure}": float(mean) for figure, mean in zip(FIGURES, np.mean(rows, 0), strict=True)}

@@ -9,7 +9,7 @@ instead of the halo, nothing is used.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from kindling.core.errors import KindlingError
 
@@ -70,7 +70,7 @@ class Reach:
         pairs = zip(rows, columns, strict=True)
         return [Window((r[0], c[0]), (r[1], c[1])) for r, c in pairs], (row, column)
 
-    def _one_way(self, core, length):
+    def _one_way(self, core: slice, length: int) -> list[Any]:
         """Down the rows or along the columns: (below, skip) for each up-conv, deepest first, then the core's place."""
         if not 0 <= core.start < core.stop <= length:
             raise KindlingError(f"core is {core.start}:{core.stop}, expected a part of the tile's 0:{length}")
@@ -109,7 +109,7 @@ def reach_of(layers: Sequence[Row]) -> Reach:
     return Reach(exact, step, _behind_each_up_conv(layers))
 
 
-def _behind_each_up_conv(layers):
+def _behind_each_up_conv(layers: Sequence[Row]) -> tuple[int, ...]:
     """Full resolution first, so from the last layer to the first."""
     reaches, behind = [], 0
     for layer in reversed(layers):
@@ -121,5 +121,5 @@ def _behind_each_up_conv(layers):
     return tuple(reaches)
 
 
-def _even(size):
+def _even(size: int) -> int:
     return size + size % 2

@@ -6,6 +6,7 @@ torchvision counts the members of its `features` instead.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -34,12 +35,13 @@ SCALINGS = {
 }
 
 
-def _layers(counts):
+def _layers(counts: Sequence[int]) -> list[str]:
     return [f"block{b}_conv{c}" for b, count in enumerate(counts, 1) for c in range(1, count + 1)]
 
 
-def _shapes(counts):
-    before, shapes = 3, {}
+def _shapes(counts: Sequence[int]) -> dict[str, tuple[int, ...]]:
+    before = 3
+    shapes: dict[str, tuple[int, ...]] = {}
     for layer in _layers(counts):
         width = WIDTHS[int(layer[5]) - 1]
         shapes |= dict(zip(variables(layer), ((3, 3, before, width), (width,)), strict=True))
@@ -62,7 +64,8 @@ def begins_block(layer: str) -> bool:
 
 def torchvision(name: str) -> dict[str, str]:
     """Variable -> its key in torchvision's state_dict: `block2_conv1/weights` -> `features.5.weight`."""
-    keys, place = {}, 0
+    keys: dict[str, str] = {}
+    place = 0
     for layer in _layers(BLOCKS[name]):
         place += begins_block(layer)
         keys |= dict(zip(variables(layer), (f"features.{place}.weight", f"features.{place}.bias"), strict=True))
@@ -78,7 +81,7 @@ def from_torchvision(name: str, state: Mapping[str, np.ndarray]) -> dict[str, np
     }
 
 
-def name_of(names: Iterable[str]) -> str:
+def name_of(names: Iterable[str]) -> Literal["vgg16", "vgg19"]:
     """Which net has these variables: only VGG19 has a fourth convolution in its third block."""
     return "vgg19" if "block3_conv4/weights" in names else "vgg16"
 

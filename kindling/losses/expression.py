@@ -5,9 +5,10 @@ judge. kind_torch/losses/objective.py and kind_tf/losses/objective.py bring the 
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from typing import Any
 
 from kindling.core.checks import check_choice, check_levels, check_positive, check_share, check_window
 from kindling.core.errors import KindlingError
@@ -172,18 +173,25 @@ def parse(text: str, task: str, side: int) -> Objective:
     return Objective(task, tuple(read))
 
 
-def terms_of(objective: Objective, images: Sequence, losses: Mapping, own: Callable, weights=(), features=None) -> dict:
+def terms_of(
+    objective: Objective,
+    images: Sequence[Any],
+    losses: Mapping[str, Callable[..., Any]],
+    own: Callable[..., Any] | None,
+    weights: Iterable[Any] = (),
+    features: Callable[..., Any] | None = None,
+) -> dict[str, Any]:
     """What a framework's `objective_loss` returns: the terms by their names, unweighted, and their sum as `total`.
 
     losses: the catalogue of that framework by name; own: KinD's loss on this net. It only adds and multiplies, so the
     tensors may be of either framework.
     """
-    held = {}
-    if any(objective.is_own(term) for term in objective.terms):
-        held = own(*images)
-        held["recon"] = sum(held[name] for name in RECON[objective.task])
+    named: dict[str, Any] = {}
+    if own and any(objective.is_own(term) for term in objective.terms):
+        named = own(*images)
+        named["recon"] = sum(named[name] for name in RECON[objective.task])
     terms = {
-        term.key: held[term.name]
+        term.key: named[term.name]
         if objective.is_own(term)
         else _catalogue_loss(term, images, losses, weights, features)
         for term in objective.terms

@@ -17,6 +17,7 @@ import numpy as np
 
 from kindling.core.errors import MissingNetError
 from kindling.core.model import Layered
+from kindling.parity.diagnosis import Diagnosis
 from kindling.parity.distance import distance, magnitude, mean_distance
 
 SAME_FUNCTION = 1e-10  # float64 against float64
@@ -74,6 +75,7 @@ class Report:
     tolerance: float | None
     reference: str  # what the two sides are called
     port: str
+    diagnosis: Diagnosis | None = None  # what the two sides' weights differ in, where they are not the same
 
     @property
     def ok(self) -> bool:
@@ -93,7 +95,8 @@ class Report:
         bars = {"tolerance": self.tolerance} if self.tolerance is not None else {}
         bars |= {"same_function": SAME_FUNCTION, "close_enough": CLOSE_ENOUGH} if not bars else {}
         rows = {"outputs": [_plain(row) for row in self.outputs], "layers": [_plain(row) for row in self.layers]}
-        return {"ok": self.ok, "bars": bars, "skipped": self.skipped, **rows}
+        findings = {"diagnosis": [asdict(finding) for finding in self.diagnosis.findings]} if self.diagnosis else {}
+        return {"ok": self.ok, "bars": bars, "skipped": self.skipped, **findings, **rows}
 
 
 def random_cases(sizes: Sequence[str] = SIZES, seed: int = 0) -> list[Case]:
@@ -129,7 +132,7 @@ def _steps(case, reference, present):
     family, r, i = reference.single.family, case.r, case.i
     if r is None and family.net("decompose").scope in present:
         r, i = reference.single.run("decompose", case.x)
-    inputs = {"decompose": (case.x,)}
+    inputs: dict[str, tuple[np.ndarray, ...]] = {"decompose": (case.x,)}
     if r is not None:  # else it is a photo, and there is nothing to decompose it with
         ratio = case.ratio if isinstance(case.ratio, np.ndarray) else np.full_like(i, case.ratio)
         inputs |= {"restore": (r, i), "adjust": (i, ratio)}
@@ -183,7 +186,8 @@ def _layer_rows(case, reference, port, net, inputs, options, tolerance):
 def _row(case, what, results, tolerance, relative):
     notes = [r for r in results if isinstance(r, str)]
     if notes:
-        return Row(case, what, *[math.inf] * 5, ok=False, note=notes[0])
+        lost = math.inf
+        return Row(case, what, lost, lost, lost, lost, lost, ok=False, note=notes[0])
     exact, reference, exact_port, port = results
     scale = magnitude(exact) if relative else 1.0
     row = Row(

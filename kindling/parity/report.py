@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from kindling.parity.check import Report
+from kindling.parity.check import Report, Row
 
 
 def number(x: float) -> str:
@@ -39,6 +39,8 @@ def print_parity(report: Report, console: Console, all_layers: bool = False) -> 
             console.print()
     for row in report.first_differences:
         console.print(f"{row.case}: the first layer that differs is {row.what}{_because(row)}", markup=False)
+        for finding in report.diagnosis.of_layer(row.what) if report.diagnosis else ():
+            console.print(f"    its weights: {finding.sentence}", markup=False)
     for net in report.skipped:
         console.print(f"{net}: no weights, not compared", markup=False)
     checked = f"{len(report.outputs)} outputs and {len(report.layers)} layers compared"
@@ -72,7 +74,7 @@ def _table(title, rows, reference, port, names):
 
 def _by_net(rows):
     """Net -> one row for each of its layers: that of the input on which the port is furthest (a failed one first)."""
-    worst = {}
+    worst: dict[str, dict[str, Row]] = {}
     for row in rows:
         layers = worst.setdefault(row.what.split("/")[0], {})
         other = layers.get(row.what)

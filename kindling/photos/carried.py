@@ -5,8 +5,8 @@ in a table what each kind of file takes.
 """
 
 import zlib
-from collections.abc import Iterator
-from typing import Any, TypedDict
+from collections.abc import Iterator, Mapping
+from typing import Any, BinaryIO, TypedDict
 
 from kindling.photos.directories import Tiff, Unreadable
 from kindling.photos.exif import of_directory
@@ -29,7 +29,7 @@ class Carried(TypedDict, total=False):
     chunks: tuple[tuple[bytes, bytes], ...]
 
 
-def of_pillow(info: dict[str, Any]) -> Carried:
+def of_pillow(info: Mapping[str | tuple[int, int], Any]) -> Carried:
     """From what Pillow or pillow-heif says of an image that it opened."""
     exif = (info.get("exif") or b"").removeprefix(b"Exif\0\0")
     xmp = info.get("xmp") or b""
@@ -40,7 +40,10 @@ def of_pillow(info: dict[str, Any]) -> Carried:
         "iptc": (info.get("photoshop") or {}).get(IPTC_RESOURCE, b""),
     }
     if "dpi" in info and all(0 < per_inch < 1e5 for per_inch in info["dpi"]):
-        carried["dpi"] = tuple(map(float, info["dpi"]))
+        across, down = info["dpi"]
+        carried["dpi"] = float(across), float(down)
+    elif found := dots_per_inch(carried["exif"]):
+        carried["dpi"] = found
     return _said(carried)
 
 
@@ -85,11 +88,23 @@ def of_tiff(tiff: Tiff) -> Carried:
         "iptc": records or iptc_in(tiff.bytes(entries.get(0x8649))),
         "exif": of_directory(tiff),
     }
+    carried["dpi"] = _per_inch(tiff, entries)
+    return _said(carried)
+
+
+def dots_per_inch(exif: bytes) -> tuple[float, float] | tuple[()]:
+    """Across and down, as EXIF says; () where it does not."""
+    try:
+        tiff = Tiff(exif)
+        return _per_inch(tiff, tiff.directory(tiff.first)[0])
+    except Unreadable:
+        return ()
+
+
+def _per_inch(tiff, entries):
     x, y = (tiff.ratio(entries.get(tag)) for tag in (0x011A, 0x011B))
     inches = {2: 1.0, 3: 2.54}.get(tiff.number(entries.get(0x0128), 2), 0)
-    if x * inches > 0 and y * inches > 0:
-        carried["dpi"] = x * inches, y * inches
-    return _said(carried)
+    return (x * inches, y * inches) if x * inches > 0 and y * inches > 0 else ()
 
 
 def iptc_in(resources: bytes) -> bytes:
@@ -114,7 +129,7 @@ def iptc_resource(records: bytes) -> bytes:
     return header + records + bytes(len(records) % 2)
 
 
-def png_chunks(file) -> Iterator[tuple[bytes, bytes]]:
+def png_chunks(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
     """(kind, data) of the chunks of a PNG that is open in binary; the data of pixels are passed over."""
     file.seek(8)
     while len(head := file.read(8)) == 8:

@@ -91,8 +91,9 @@ class Tiff:
 
     def bytes(self, entry: Entry | None) -> bytes:
         """The bytes of an entry as they lie there, b"" if it is missing or not whole."""
-        whole = entry is not None and entry.at + entry.size <= len(self.data)
-        return bytes(self.data[entry.at : entry.at + entry.size]) if whole else b""
+        if entry is None or entry.at + entry.size > len(self.data):
+            return b""
+        return bytes(self.data[entry.at : entry.at + entry.size])
 
     def below(self, entries: dict[int, Entry], tags: Sequence[int] = (EXIF, GPS, INTEROP)) -> Iterator[dict]:
         """The directories that these entries point to, and those that these point to."""
@@ -137,15 +138,16 @@ def packed(tree: Tree, at: int) -> bytes:
     rows, after = [], b""
     start = at + 2 + 12 * len(tree) + 4
     for tag, value in sorted(tree.items()):
+        kind, count = (4, 1) if isinstance(value, dict) else (value.kind, value.count)
         if isinstance(value, dict):
-            value, after = Value(4, 1, struct.pack("<I", start + len(after))), after + packed(value, start + len(after))
-            data = value.data
+            data = struct.pack("<I", start + len(after))
+            after += packed(value, start + len(after))
         elif len(value.data) <= 4:
             data = value.data.ljust(4, b"\0")
         else:
             data = struct.pack("<I", start + len(after))
             after += value.data + bytes(len(value.data) % 2)
-        rows.append(struct.pack("<HHI", tag, value.kind, value.count) + data)
+        rows.append(struct.pack("<HHI", tag, kind, count) + data)
     return struct.pack("<H", len(rows)) + b"".join(rows) + bytes(4) + after
 
 

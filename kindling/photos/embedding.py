@@ -7,6 +7,7 @@ inch and PNG's chunks is not what goes in here.
 import struct
 import zlib
 from collections.abc import Callable
+from typing import cast
 
 from kindling.photos.carried import PER_METRE, TEXTS, XMP_KEYWORD, Carried, iptc_resource
 from kindling.photos.directories import EXIF, GPS, Tiff, Tree, Unreadable, Value, packed
@@ -14,22 +15,16 @@ from kindling.photos.exif import DESCRIPTIVE, of_resolution, renewed_exif, renew
 
 SEGMENT = 65_533  # bytes that one segment of a JPEG holds
 XMP_NAMESPACE = b"http://ns.adobe.com/xap/1.0/\0"
-LEFT_BEHIND = {
-    "iptc": "IPTC",
-    "chunks": "PNG's own text and colour chunks",
-    "icc": "ICC profile",
-    "exif": "EXIF",
-    "xmp": "XMP",
-    "dpi": "dots per inch",
-}
+Part = bytes | memoryview
 
 
-def embed(encoded: bytes, suffix: str, carried: Carried, width: int, height: int, bands: int) -> bytes:
+def embed(encoded: bytes, suffix: str, carried: Carried, width: int, height: int, bands: int) -> list[Part]:
     """The file: `encoded`, of one of the kinds of WRITING, with what `carried` says, made true of this picture.
 
+    It comes in parts, most of which share the memory of `encoded`.
     bands: 1 or 2 for grey, else colours; a profile is left out where it is of the other.
     """
-    carried = renewed(carried, width, height, bands)
+    carried = renewed(carried, width, height, 3 if suffix == ".webp" else bands)  # which knows no grey
     return _INTO[suffix](encoded, carried, width, height)
 
 
@@ -40,7 +35,7 @@ def renewed(carried: Carried, width: int, height: int, bands: int) -> Carried:
     true["xmp"] = renewed_xmp(carried.get("xmp", b""), width, height)
     if is_grey(carried.get("icc", b"")) != (bands < 3):
         true["icc"] = b""
-    return {what: value for what, value in true.items() if value}
+    return cast(Carried, {what: value for what, value in true.items() if value})
 
 
 def is_grey(profile: bytes) -> bool:
@@ -52,13 +47,17 @@ def left_behind(carried: Carried, suffix: str) -> list[str]:
     """What a photo carries that the kind of file, a key of WRITING, has no room for, in words."""
     missing = []
     if suffix == ".webp" and carried.get("iptc"):
-        missing.append(LEFT_BEHIND["iptc"])
+        missing.append("IPTC")
     if suffix != ".png" and carried.get("chunks"):
         kinds = sorted({"text" if kind in TEXTS else kind.decode() for kind, _ in carried["chunks"]})
         missing.append(f"PNG's {', '.join(kinds)}")
     if suffix == ".jpg":
-        limits = {"exif": SEGMENT - 6, "xmp": SEGMENT - len(XMP_NAMESPACE), "iptc": SEGMENT - 27}
-        missing += [LEFT_BEHIND[what] for what, most in limits.items() if len(carried.get(what, b"")) > most]
+        blocks = (
+            (carried.get("exif", b""), SEGMENT - 6, "EXIF"),
+            (carried.get("xmp", b""), SEGMENT - len(XMP_NAMESPACE), "XMP"),
+            (carried.get("iptc", b""), SEGMENT - 27, "IPTC"),
+        )
+        missing += [name for block, most, name in blocks if len(block) > most]
     return missing
 
 
@@ -85,7 +84,7 @@ def _into_jpeg(encoded, carried, width, height):
     at = 2
     while 0xE0 <= encoded[at + 1] <= 0xEF and encoded[at + 2 : at + 12] != b"\0\x0eAdobe\0\0d\0":
         at += 2 + int.from_bytes(encoded[at + 2 : at + 4], "big")  # libvips' own JFIF
-    return b"".join([encoded[:2], head, memoryview(encoded)[at:]])
+    return [encoded[:2], head, memoryview(encoded)[at:]]
 
 
 def _into_png(encoded, carried, width, height):
@@ -113,7 +112,7 @@ def _into_png(encoded, carried, width, height):
         if view[at + 4] < ord("a"):  # a chunk that pixels need: IDAT, IEND
             parts.append(view[at:end])
         at = end
-    return b"".join(parts)
+    return parts
 
 
 def _chunk(kind, data):
@@ -133,13 +132,13 @@ def _into_webp(encoded, carried, width, height):
         at += 8 + size + size % 2
     flags = 0x20 * bool(extra[b"ICCP"]) | 0x10 * alpha | 0x08 * bool(extra[b"EXIF"]) | 0x04 * bool(extra[b"XMP "])
     if not flags:
-        return encoded
+        return [encoded]
     sides = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
     parts = [_riff(b"VP8X", bytes([flags, 0, 0, 0]) + sides)]
     parts += [_riff(b"ICCP", extra[b"ICCP"])] if extra[b"ICCP"] else []
     parts += pixels
     parts += [_riff(kind, extra[kind]) for kind in (b"EXIF", b"XMP ") if extra[kind]]
-    return b"".join([b"RIFF", struct.pack("<I", 4 + sum(map(len, parts))), b"WEBP", *parts])
+    return [b"RIFF", struct.pack("<I", 4 + sum(map(len, parts))), b"WEBP", *parts]
 
 
 def _riff(kind, data):
@@ -159,10 +158,10 @@ def _into_tiff(encoded, carried, width, height):
     tree |= resolution(*carried["dpi"]) if "dpi" in carried else {}
     at = len(encoded) + len(encoded) % 2
     directory = packed(tree, at)
-    return b"".join([encoded[:4], struct.pack("<I", at), memoryview(encoded)[8:], bytes(at - len(encoded)), directory])
+    return [encoded[:4], struct.pack("<I", at), memoryview(encoded)[8:], bytes(at - len(encoded)), directory]
 
 
-def _described(exif) -> Tree:
+def _described(exif: bytes) -> Tree:
     try:
         source = Tiff(exif)
         return source.tree(source.first, keep=(*DESCRIPTIVE, EXIF, GPS))
@@ -170,7 +169,7 @@ def _described(exif) -> Tree:
         return {}
 
 
-_INTO: dict[str, Callable[[bytes, Carried, int, int], bytes]] = {
+_INTO: dict[str, Callable[[bytes, Carried, int, int], list[Part]]] = {
     ".jpg": _into_jpeg,
     ".png": _into_png,
     ".webp": _into_webp,

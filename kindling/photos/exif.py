@@ -89,8 +89,8 @@ def _renewed(data, width, height):
     return bytes(data)
 
 
-def _put(tiff, entry: Entry | None, number):
-    if tiff.numbers(entry):
+def _put(tiff: Tiff, entry: Entry | None, number: int) -> None:
+    if entry is not None and tiff.numbers(entry):
         letter = {1: "B", 3: "H"}.get(entry.kind, "I")
         struct.pack_into(
             f"{tiff.order}{letter}", tiff.data, entry.at, min(number, 2 ** (8 * struct.calcsize(letter)) - 1)
@@ -125,10 +125,12 @@ def renewed_xmp(xmp: bytes, width: int, height: int) -> bytes:
         return b""
     if document is None:
         return b""
-    true = {(TIFF_NS, "Orientation"): 1, (TIFF_NS, "ImageWidth"): width, (TIFF_NS, "ImageLength"): height}
+    true: dict[tuple[str | None, str | None], int] = {(TIFF_NS, "Orientation"): 1}
+    true |= {(TIFF_NS, "ImageWidth"): width, (TIFF_NS, "ImageLength"): height}
     true |= {(EXIF_NS, "PixelXDimension"): width, (EXIF_NS, "PixelYDimension"): height}
     for element in document.getElementsByTagName("*"):
         if _stale(element):
+            assert element.parentNode is not None  # it was found below the document
             element.parentNode.removeChild(element)
             continue
         if (element.namespaceURI, element.localName) in true:

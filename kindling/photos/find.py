@@ -85,7 +85,8 @@ def _search(folder, recursive, out, findings):
     been = {os.path.realpath(folder)}
     for parent, folders, names in os.walk(folder, followlinks=True):
         here = Path(parent)
-        folders[:] = sorted(name for name in folders if recursive and _to_enter(here / name, out, been))
+        folders.sort(key=lambda name: ((here / name).is_symlink(), name))  # the folder itself before a link to it
+        folders[:] = [name for name in folders if recursive and _to_enter(here / name, out, been)]
         for name in names:
             if name.startswith("."):
                 continue

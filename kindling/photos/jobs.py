@@ -8,11 +8,13 @@ from pathlib import Path
 
 from kindling.core.errors import KindlingError
 from kindling.core.files import refuse_existing
+from kindling.core.words import Ratio
 from kindling.photos.find import Found, find_photos
 from kindling.photos.kinds import RAW, written_as
 
 __all__ = ["PARTS", "Found", "Job", "Naming", "aim", "find_photos", "plan", "without_results"]
 
+Key = tuple[str, Ratio | None]  # what is written, and for which ratio
 PARTS = ("R", "L", "restored", "adjusted")
 LONGEST = 255  # bytes of a file's name, where the system does not say
 # What the name of a picture can have behind its suffix.
@@ -34,7 +36,7 @@ class Naming:
 
     suffix: str = "_kindle"
     ext: str = "png"
-    ratios: tuple[float | str, ...] = (5.0,)
+    ratios: tuple[Ratio, ...] = (5.0,)
     parts: bool = False
     compare: bool = False
     first_dot: bool = False
@@ -45,11 +47,11 @@ class Naming:
         whole = Path(name).stem if any(map(str.isalpha, Path(name).suffix)) else name  # the .05 of a date is no kind
         return (cut or whole) + self.suffix
 
-    def files(self, name: str, stem: str | None = None) -> dict[tuple[str, float | str | None], str]:
+    def files(self, name: str, stem: str | None = None) -> dict[Key, str]:
         """(what, ratio) -> file name for the photo `name`; stem: in place of its own."""
         stem = self.stem(name) if stem is None else stem
         ext = (written_as(Path(name).suffix) or ".png") if self.ext == "auto" else f".{self.ext}"
-        files = {}
+        files: dict[Key, str] = {}
         for ratio in self.ratios:
             of = f"_ratio{ratio:g}" if isinstance(ratio, float) else f"_ratio{ratio}"
             of = of if len(self.ratios) > 1 else ""
@@ -71,8 +73,8 @@ class Job:
     """
 
     photo: Path
-    targets: dict[tuple[str, float | str | None], Path]
-    ratios: tuple[float | str, ...] = ()
+    targets: dict[Key, Path]
+    ratios: tuple[Ratio, ...] = ()
 
 
 def aim(out: str | Path, photos: Sequence[Found]) -> Path | None:
@@ -146,8 +148,8 @@ def plan(
         refuse_existing(targets, force)
         return jobs
     refuse_existing([target for target in targets if target.is_dir()], force)
-    jobs = [(job, {key: target for key, target in job.targets.items() if not _is_there(target)}) for job in jobs]
-    return [job if force else replace(job, targets=missing) for job, missing in jobs if missing]
+    left = [(job, {key: target for key, target in job.targets.items() if not _is_there(target)}) for job in jobs]
+    return [job if force else replace(job, targets=missing) for job, missing in left if missing]
 
 
 def _targets(found, out, naming, stem):
@@ -171,9 +173,9 @@ def _stems(photos, naming):
         yield found, stem
 
 
-def _once(jobs):
+def _once(jobs: Sequence[Job]) -> list[Job]:
     """Without photos that are named twice, through a link too, and would write the same files."""
-    seen = {}
+    seen: dict[tuple[str, tuple[Path, ...]], Job] = {}
     for job in jobs:
         seen.setdefault((os.path.realpath(job.photo), tuple(job.targets.values())), job)
     return list(seen.values())

@@ -22,7 +22,7 @@ WRITING: dict[str, dict[str, Any]] = {
     ".webp": {"Q": 95},
     ".tiff": {"compression": "deflate", "predictor": "horizontal"},
 }
-DEEP = (".png", ".tiff")  # the kinds that hold 16 bits
+DEEP = (".png", ".tiff", ".tif")  # the kinds that hold 16 bits
 OPAQUE = (".jpg",)  # the kind that holds no transparency
 SIDES = {".webp": 16_383, ".jpg": 65_500}  # the longest side that the kind, and libjpeg, can hold
 

@@ -8,7 +8,6 @@ import mmap
 import re
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +19,14 @@ from kindling.core.errors import KindlingError
 from kindling.photos import carried as carry
 from kindling.photos import vips
 from kindling.photos.carried import Carried
+from kindling.photos.decoding import Opened, at_once, loaded, pixels_of, plain
 from kindling.photos.directories import SUB, Tiff, Unreadable
 from kindling.photos.exif import ORIENTATION, orientation
 from kindling.photos.kinds import KNOWN, RAW, kind_of
 from kindling.photos.raw import RawPhoto
 
-EXTRANEOUS = r"extraneous bytes before marker 0xd9"  # between the picture and its end: some cameras fill up there
+# Some cameras fill up between the picture and its end; a broken profile of ink gives way to a common one.
+HARMLESS = r"extraneous bytes before marker 0xd9|ICC profile"
 # TIFF's numbers for ways of packing that libvips' own TIFF library was built with.
 UNPACKED = {1, 2, 3, 4, 5, 7, 8, 32773, 32946, 50001}
 PACKINGS = {
@@ -35,18 +36,6 @@ PACKINGS = {
 }  # fmt: skip
 COMPRESSION, PHOTOMETRIC, SAMPLES, SUBFILE, DNG_VERSION = 259, 262, 277, 254, 50706
 SENSOR = (32803, 34892)  # photometric: a mosaic of colour filters, or a sensor's own numbers
-
-
-@dataclass(kw_only=True)
-class Opened:
-    """A photo before its pixels are read. decode: () -> (h, w, bands) as in the file, not yet turned."""
-
-    width: int
-    height: int
-    decode: Callable[[], np.ndarray]
-    carried: Carried = field(default_factory=lambda: Carried())
-    orientation: int = 1
-    close: Callable[[], None] = lambda: None
 
 
 def open_photo(path: Path) -> Opened:
@@ -77,7 +66,7 @@ def _jpeg(path):
     def decode():
         try:
             with open(path, "rb") as file:
-                return vips.read(lambda: _vips("jpegload_source", file), _plain, EXTRANEOUS)
+                return vips.read(lambda: loaded("jpegload_source", file), plain, HARMLESS)
         except vips.Damaged as error:
             data = path.read_bytes() if "premature end of JPEG image" in str(error) else b""
             if not (data and has_all_scans(data)):
@@ -86,7 +75,7 @@ def _jpeg(path):
             source = vips.pyvips.Source.new_from_memory(data + b"\xff\xd9")
             load = vips.Image.jpegload_source
             try:
-                return vips.read(lambda: load(source, access="sequential", fail_on="error"), _plain, EXTRANEOUS)
+                return vips.read(lambda: load(source, access="sequential", fail_on="error"), plain, HARMLESS)
             except vips.Damaged:
                 raise error from None
 
@@ -125,18 +114,13 @@ def _png(path):
     def decode():
         with open(path, "rb") as file:
             if interlaced and not deep:
-                return _pixels(PngImagePlugin.PngImageFile(file), path)
+                return pixels_of(PngImagePlugin.PngImageFile(file))
             if interlaced:  # in one piece, for which libvips starts threads
-                return _array_of(_plain(_vips("pngload_source", file)))
-            return vips.read(lambda: _vips("pngload_source", file), _plain)
+                return at_once(plain(loaded("pngload_source", file)))
+            return vips.read(lambda: loaded("pngload_source", file), plain)
 
     turned = orientation(info.get("exif", b""), info.get("xmp", b""))
     return Opened(width=width, height=height, decode=decode, carried=info, orientation=turned)
-
-
-def _array_of(image):
-    data = vips.threaded(image.write_to_memory)
-    return np.frombuffer(data, vips.TYPES[image.format]).reshape(image.height, image.width, image.bands)
 
 
 def _tiff(path):
@@ -156,7 +140,7 @@ def _tiff(path):
             raise KindlingError(f"{path}: its first picture is a thumbnail; save the photo as a file of its own")
         info, turned = carry.of_tiff(tiff), tiff.number(entries.get(ORIENTATION), 1)
     with open(path, "rb") as file:
-        image = _vips("tiffload_source", file, unlimited=True)
+        image = loaded("tiffload_source", file, unlimited=True)
         width, height = image.width, image.height
         pages = image.get("n-pages") if "n-pages" in image.get_fields() else 1
         if pages > 1:
@@ -164,7 +148,7 @@ def _tiff(path):
 
     def decode():
         with open(path, "rb") as file:
-            return vips.read(lambda: _vips("tiffload_source", file, unlimited=True), _plain)
+            return vips.read(lambda: loaded("tiffload_source", file, unlimited=True), plain, "ICC profile")
 
     turned = turned if 1 <= turned <= 8 else 1
     return Opened(width=width, height=height, decode=decode, carried=info, orientation=turned)
@@ -191,7 +175,7 @@ def _raw(path):
 
 def _avif(path):
     with open(path, "rb") as file:
-        image = _vips("heifload_source", file)
+        image = loaded("heifload_source", file)
         deep = image.get("bits-per-sample") > 8 if "bits-per-sample" in image.get_fields() else False
         width, height = image.width, image.height
     opened = _by(AvifImagePlugin.AvifImageFile)(path)
@@ -200,7 +184,7 @@ def _avif(path):
 
     def decode():
         with open(path, "rb") as file:
-            return vips.read(lambda: _vips("heifload_source", file), _plain)
+            return vips.read(lambda: loaded("heifload_source", file), plain, "bad seek")  # looks beyond the end
 
     return Opened(width=width, height=height, decode=decode, carried=opened.carried)
 
@@ -230,8 +214,8 @@ def _heic(path):
     return Opened(width=width, height=height, decode=decode, carried=info, close=file.close)
 
 
-def _by(plugin: Any):
-    def opener(path):
+def _by(plugin: Any) -> Callable[[Path], Opened]:
+    def opener(path: Path) -> Opened:
         with open(path, "rb") as file:
             image = plugin(file)
             (width, height), frames = image.size, getattr(image, "n_frames", 1)
@@ -242,7 +226,7 @@ def _by(plugin: Any):
 
         def decode():
             with open(path, "rb") as file:
-                return _pixels(plugin(file), path)
+                return pixels_of(plugin(file))
 
         turned = turned if turned in range(1, 9) else 1
         return Opened(width=width, height=height, decode=decode, carried=info, orientation=turned)
@@ -282,36 +266,6 @@ def _other(path):
     if path.suffix.lower() in RAW:
         return _raw(path)
     return _by(plugin)(path)
-
-
-def _vips(loader, file, **options):
-    source = vips.pyvips.Source.new_from_descriptor(file.fileno())  # never by name: a name can be any bytes
-    return getattr(vips.Image, loader)(source, access="sequential", fail_on="error", **options)
-
-
-def _plain(image):
-    """8 or 16 bits of grey or RGB, with or without alpha; anything else is converted or refused."""
-    if image.interpretation == "cmyk":
-        image = image.icc_transform("srgb", embedded=True, input_profile="cmyk")
-    if image.format not in vips.TYPES:
-        raise KindlingError(f"its numbers are {image.format}, and photos of 8 or 16 bits are read")
-    if image.interpretation not in ("srgb", "rgb", "rgb16", "b-w", "grey16") or image.bands > 4:
-        raise KindlingError(f"colours of kind {image.interpretation} are not read; save it as RGB")
-    return image
-
-
-def _pixels(image, path):
-    """A Pillow image as (h, w, bands)."""
-    if image.mode.startswith("I;16"):
-        return np.asarray(image).astype(np.uint16)[..., np.newaxis]
-    wanted = {"1": "L", "P": "RGBA" if "transparency" in image.info else "RGB", "PA": "RGBA", "RGBX": "RGB"}
-    if image.mode in ("L", "RGB") and "transparency" in image.info:
-        wanted[image.mode] = "RGBA"
-    mode = wanted.get(image.mode, image.mode)
-    if mode not in ("L", "LA", "RGB", "RGBA"):
-        raise KindlingError(f"colours of kind {image.mode} are not read; save it as RGB")
-    pixels = np.asarray(image if mode == image.mode else image.convert(mode))
-    return pixels if pixels.ndim == 3 else pixels[..., np.newaxis]
 
 
 _OPENERS: dict[str, Callable[[Path], Opened]] = {

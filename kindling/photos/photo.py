@@ -4,13 +4,12 @@ How each kind of file is opened is in opening.py, how it is put together in embe
 libvips reads and writes, and compares the readers.
 """
 
-import os
 import struct
+import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import dataclass, field
+from functools import cached_property, reduce
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -34,10 +33,10 @@ __all__ = [
     "check_megapixels",
     "check_targets",
     "count_pixels",
+    "encode_photo",
     "lost_in",
     "read_photo",
     "refuse_transparency",
-    "without_metadata",
     "write_photo",
 ]
 
@@ -71,12 +70,15 @@ class Photo:
         """Height and width."""
         return self.pixels.shape[:2]
 
+    @property
+    def single(self) -> bool:
+        """True if the file has one channel of colour, which is shown as three."""
+        return self.pixels.shape[-1] == 1 or self.pixels.strides[-1] == 0
+
     @cached_property
     def grey(self) -> bool:
         """True if every pixel has three equal values, whatever channels the file had: such a photo has no colours."""
-        if self.pixels.strides[-1] == 0:  # one channel, shown as three
-            return True
-        return all(
+        return self.single or all(
             np.array_equal(rows[..., 0], rows[..., 1]) and np.array_equal(rows[..., 1], rows[..., 2])
             for rows in self._bands(self.pixels)
         )
@@ -93,7 +95,7 @@ class Photo:
         wholly transparent have no part in it, whatever colours hide there: they take the mean of those that are seen.
         """
         part = self._stretch(self.pixels[rows, columns].astype(np.float32) / self._scale)
-        if self._hides:
+        if self.alpha is not None and self._hides:
             part[self.alpha[rows, columns, 0] == 0] = self._stretch(self._mean / self._scale)
         return part
 
@@ -122,6 +124,7 @@ class Photo:
     @cached_property
     def _mean(self):
         """(3,) float32: of the pixels that are not wholly transparent."""
+        assert self.alpha is not None  # asked for where some pixels hide
         bands = zip(self._bands(self.pixels), self._bands(self.alpha), strict=True)
         total = sum(rows[alpha[..., 0] > 0].sum(axis=0, dtype=np.float64) for rows, alpha in bands)
         return (total / np.count_nonzero(self.alpha)).astype(np.float32)
@@ -140,14 +143,17 @@ def read_photo(path: Path, megapixels: float = MEGAPIXELS) -> Photo:
     """
     opened = None
     try:
-        opened = open_photo(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's, of EXIF that is broken and of sizes, which are dealt with here
+            opened = open_photo(path)
         check_megapixels(path, opened.width, opened.height, megapixels)
         pixels = _upright(opened.decode(), opened.orientation)
     except KindlingError as error:
         raise error if str(path) in str(error) else KindlingError(f"{path}: {error}") from error
     except UNSOUND as error:
-        reason = " ".join(str(error).split()) or "its structure is broken"
-        raise KindlingError(f"{path}: damaged or not readable as a photo: {reason}") from error
+        said = vips.said(error) if isinstance(error, vips.Error) else " ".join(str(error).split())
+        why = said or "its structure is broken"
+        raise KindlingError(f"{path}: damaged or not readable as a photo: {why[:200]}") from error
     finally:
         if opened is not None:
             opened.close()
@@ -167,10 +173,14 @@ def _upright(pixels, orientation):
 def count_pixels(path: Path) -> int:
     """Pixels by the file's header, 0 where that cannot be read: for a progress bar, before anything is decoded."""
     try:
+        if not path.is_file():  # a pipe would be waited for
+            return 0
         with open(path, "rb") as file:
-            if not os.path.isfile(path) or kind_of(file.read(64), path.suffix) == "raw":
+            if kind_of(file.read(64), path.suffix) == "raw":
                 return 0  # rawpy takes a moment to say; the bar moves on by photos
-        opened = open_photo(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            opened = open_photo(path)
         opened.close()
     except (KindlingError, *UNSOUND):
         return 0  # read_photo will say why
@@ -216,47 +226,47 @@ def lost_in(photo: Photo, target: Path) -> list[str]:
     return left_behind(photo.carried, written_as(target.suffix))
 
 
-def without_metadata(photo: Photo) -> Photo:
-    """The photo without all that rides along, its colours converted to sRGB, as which numbers without a profile are
-    read. Colours that PNG's own chunks describe are converted where they are Display P3 (cICP 12, 13)."""
-    profile = photo.carried.get("icc", b"")
-    points = dict(photo.carried.get("chunks", ())).get(b"cICP", b"")
-    if points[:2] == b"\x0c\x0d":
-        profile = b"p3"
-    pixels = photo.pixels
-    if profile:
-        given = pixels[..., :1] if is_grey(profile) else pixels
-        if is_grey(profile) and not photo.grey:
-            return replace(photo, carried=Carried())
-        try:
-            converted = vips.to_srgb(given, profile)
-        except (vips.Damaged, vips.Error) as error:
-            raise KindlingError(f"its colour profile cannot be used: {error}") from error
-        # A profile of sRGB itself would only round.
-        step = np.iinfo(pixels.dtype).max // 255
-        if any(np.abs(a.astype(np.int32) - b).max() > step for a, b in zip(converted, pixels, strict=True)):
-            pixels = converted
-    return Photo(pixels, photo.alpha)
-
-
 def write_photo(path: Path, *images: np.ndarray, like: Photo | None = None) -> None:
     """Write one image, or several of one height side by side, in the kind that `path`'s suffix says.
 
-    images: (h, w, 3) or (h, w, 1), uint8 or uint16; of 16 bits, JPEG and WebP keep the upper 8. like: the photo whose
-    alpha and metadata are carried over. Raises KindlingError where `path`'s kind cannot hold the picture, or the disk
+    images, like: as for `encode_photo`. Raises KindlingError where `path`'s kind cannot hold the picture, or the disk
     is full.
     """
-    kind = written_as(path.suffix)
+    try:
+        parts = _encoded(path.suffix, images, like)
+        with open(path, "wb") as file:
+            file.writelines(parts)
+    except KindlingError as error:
+        raise KindlingError(f"{path.name}: {error}") from error
+    except OSError as error:
+        raise KindlingError(f"{path.name}: writing failed: {reason(error)}; nothing was changed") from error
+
+
+def encode_photo(suffix: str, *images: np.ndarray, like: Photo | None = None) -> bytes:
+    """The file, of the kind that `suffix` says, of one image, or of several of one height side by side.
+
+    images: (h, w, 3) or (h, w, 1), uint8 or uint16; of 16 bits, JPEG and WebP keep the upper 8. like: the photo whose
+    alpha and metadata are carried over; if it had one channel and the images are grey, so has the file. Raises
+    KindlingError where the kind cannot hold the picture.
+    """
+    return b"".join(_encoded(suffix, images, like))
+
+
+def _encoded(suffix, images, like):
+    """In parts, since one block would be a second copy."""
+    kind = written_as(suffix)
     if not kind:
-        raise KindlingError(f"{path.name}: pictures are written as {', '.join(WRITING)}")
+        raise KindlingError(f"pictures are written as {', '.join(WRITING)}")
     carried = like.carried if like is not None else Carried()
+    if like is not None and like.single:
+        images = tuple(image[..., :1] if Photo(image).grey else image for image in images)
     grey = all(image.shape[2] == 1 for image in images) and not _of_colours(carried)
-    picture = None
+    parts = []
     for image in images:
         if not grey and image.shape[2] == 1:
             image = np.broadcast_to(image, (*image.shape[:2], 3))
-        part = vips.from_array(_fitting(image, kind))
-        picture = part if picture is None else picture.join(part, "horizontal")
+        parts.append(vips.from_array(_fitting(image, kind)))
+    picture = reduce(lambda row, part: row.join(part, "horizontal"), parts)
     if like is not None and like.alpha is not None and kind not in OPAQUE:
         alpha = vips.from_array(_fitting(like.alpha, kind))
         alphas = [alpha] * (picture.width // alpha.width)
@@ -264,15 +274,11 @@ def write_photo(path: Path, *images: np.ndarray, like: Photo | None = None) -> N
     try:
         encoded = vips.threaded(lambda: picture.write_to_buffer(kind, keep="none", **WRITING[kind]))
     except vips.Damaged as error:
-        raise KindlingError(f"{path.name}: writing failed: {error}; nothing was changed") from error
-    whole = embed(encoded, kind, carried, picture.width, picture.height, picture.bands)
-    try:
-        path.write_bytes(whole)
-    except OSError as error:
-        raise KindlingError(f"{path.name}: writing failed: {reason(error)}; nothing was changed") from error
+        raise KindlingError(f"writing failed: {error}; nothing was changed") from error
+    return embed(encoded, kind, carried, picture.width, picture.height, picture.bands)
 
 
-def _of_colours(carried: Mapping[str, Any]):
+def _of_colours(carried: Carried) -> bool:
     """A profile of colours fits no grey picture, which then takes three equal channels."""
     return bool(carried.get("icc")) and not is_grey(carried["icc"])
 

@@ -6,6 +6,7 @@ balance into sRGB of 16 bits, upright, and not brightened: that is what the nets
 """
 
 import importlib.util
+import io
 import os
 import subprocess
 import sys
@@ -35,31 +36,37 @@ class RawPhoto:
     def __init__(self, path: Path):
         if importlib.util.find_spec("rawpy") is None:
             raise KindlingError(f"{path}: {NEEDS}")
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        self._reader = subprocess.Popen([sys.executable, "-P", "-c", READER, os.fspath(path)], **pipes)
+        self._reader = reader = subprocess.Popen(
+            [sys.executable, "-P", "-c", READER, os.fspath(path)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        assert reader.stdin is not None  # pipes, as asked for
+        assert isinstance(reader.stdout, io.BufferedReader)
+        assert reader.stderr is not None
+        self._leave, self._answer, self._complaint = reader.stdin, reader.stdout, reader.stderr
         self.height, self.width = self._numbers(2)
 
     def __enter__(self) -> "RawPhoto":
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self._reader.kill()
         self._reader.communicate()
 
     def pixels(self) -> np.ndarray:
         """(h, w, 3) uint16. Raises ValueError, with the reason, for a file that is damaged or of a camera not known."""
-        self._reader.stdin.write(b"go\n")
-        self._reader.stdin.flush()
+        self._leave.write(b"go\n")
+        self._leave.flush()
         pixels = np.empty(self._numbers(3), np.uint16)
-        if self._reader.stdout.readinto(memoryview(pixels).cast("B")) != pixels.nbytes:
+        if self._answer.readinto(pixels.data.cast("B")) != pixels.nbytes:
             raise ValueError("its pixels ended too early")
-        complaint = self._reader.stderr.read().decode(errors="replace").strip()
+        complaint = self._complaint.read().decode(errors="replace").strip()
         if complaint:
             raise ValueError(complaint.splitlines()[-1].split(": ")[-1])
         return pixels
 
-    def _numbers(self, count):
-        line = self._reader.stdout.readline().split()
+    def _numbers(self, count: int) -> tuple[int, ...]:
+        line = self._answer.readline().split()
         if len(line) != count:
             lines = self._reader.communicate()[1].decode(errors="replace").strip().splitlines()
             reason = lines[-1].split(": ", 1)[-1].strip("b'") if lines else "rawpy stopped without a word"

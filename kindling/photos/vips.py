@@ -9,6 +9,7 @@ import os
 import re
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,8 @@ import pyvips
 
 Error = pyvips.Error
 Image = pyvips.Image
-TYPES = {"uchar": np.dtype(np.uint8), "ushort": np.dtype(np.uint16)}
+_NOISE = re.compile("bad seek|unable to call|^unable to fetch")
+TYPES: dict[str, np.dtype[Any]] = {"uchar": np.dtype(np.uint8), "ushort": np.dtype(np.uint16)}
 STRIP = 1 << 22  # bytes fetched at once
 
 # libvips would log through Python, and a Ctrl-C that falls into a callback from C is printed and forgotten.
@@ -114,11 +116,10 @@ def to_srgb(array: np.ndarray, profile: bytes) -> np.ndarray:
 
 
 def said(error: pyvips.Error) -> str:
-    """The first line of what libvips says, without the name of its part."""
-    lines = [line for line in (error.detail or str(error)).splitlines() if line.strip()]
+    """The first line of what libvips says of the file, without the name of its part."""
+    lines = [line for line in (error.detail or str(error)).splitlines() if line.strip() and not _NOISE.search(line)]
     return _bare(lines[0]) if lines else "its pixels cannot be decoded"
 
 
 def _bare(line):
-    said = line.strip().split(": ", 1)[-1]
-    return "its pixels cannot be decoded" if said.startswith("unable to fetch") else said
+    return line.strip().split(": ", 1)[-1]

@@ -51,7 +51,7 @@ class Noise:
     shot: float = 0.0  # 1 / the electrons of a white pixel, at most
     read: float = 0.0  # standard deviation in the dark, at most
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return self.shot > 0 or self.read > 0
 
     def added(self, x: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -71,7 +71,8 @@ def find_pairs(folder: Path) -> list[tuple[Path, Path]]:
     Raises KindlingError naming every photo without a partner, and every two of one name in one folder.
     """
     folder = Path(folder)
-    sides, problems = {}, []
+    sides: dict[str, dict[str, Path]] = {}
+    problems = []
     for side in ("low", "high"):
         if not (folder / side).is_dir():
             raise KindlingError(
@@ -146,7 +147,9 @@ def decomposition_batch(pairs: Sequence[tuple[Photo, Photo]], sampling: Sampling
     return _stack(rows)
 
 
-def adjustment_batch(lights: Sequence[tuple[np.ndarray, np.ndarray]], sampling: Sampling, step: int):
+def adjustment_batch(
+    lights: Sequence[tuple[np.ndarray, np.ndarray]], sampling: Sampling, step: int
+) -> tuple[np.ndarray, ...]:
     """i, ratio, target: (batch, patch, patch, 1). lights: L of the dark and of the bright photo, (h, w, 1) each.
 
     A coin decides whether a patch is to become brighter or darker.
@@ -170,7 +173,7 @@ def restoration_batch(
     noise: Noise,
     sampling: Sampling,
     step: int,
-):
+) -> tuple[np.ndarray, ...]:
     """r, i, target: (batch, patch, patch, 3 or 1), the target being the bright photo's R ** 1.2.
 
     targets: R of the bright photos, (h, w, 3) each. decompose: (n, h, w, 3) -> R, L, the frozen DecomNet; it is asked
@@ -190,19 +193,19 @@ def restoration_batch(
     return _stack(rows)
 
 
-def _place(shape, sampling, random):
+def _place(shape: Sequence[int], sampling: Sampling, random: np.random.Generator) -> tuple[tuple[slice, ...], int]:
     """Where to cut, as two slices, and how to turn."""
     corner = [int(random.integers(size - sampling.patch + 1)) for size in shape[:2]]
     return tuple(slice(at, at + sampling.patch) for at in corner), int(random.integers(sampling.modes))
 
 
-def _window(side: slice, size: int):
+def _window(side: slice, size: int) -> tuple[slice, slice]:
     """Along one side of an image: the window to decompose for a patch there, and the patch within the window."""
     start = max(0, side.start - MARGIN) // GRID * GRID
     window = slice(start, min(size, side.stop + MARGIN))
     return window, slice(side.start - start, side.stop - start)
 
 
-def _stack(rows):
+def _stack(rows: Sequence[Sequence[np.ndarray]]) -> tuple[np.ndarray, ...]:
     """A list of rows of images -> one array for each column."""
     return tuple(np.ascontiguousarray(np.stack(column), dtype=np.float32) for column in zip(*rows, strict=True))

@@ -2,7 +2,9 @@
 
 import io
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -27,10 +29,10 @@ class Board:
             session = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
             self._writer.add_event(self._event(wall_time=time.time(), step=start + 1, session_log=session))
 
-    def __enter__(self):
+    def __enter__(self) -> "Board":
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self._writer.close()
 
     def numbers(self, step: int, values: dict[str, float]) -> None:
@@ -49,5 +51,5 @@ class Board:
         self._add(step, values)
         self._writer.flush()
 
-    def _add(self, step, values):
+    def _add(self, step: int, values: Sequence[Any]) -> None:
         self._writer.add_event(self._event(wall_time=time.time(), step=step, summary=self._summary(value=values)))

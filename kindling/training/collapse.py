@@ -59,14 +59,14 @@ def warning_during(deviation: float, step: int) -> str | None:
     )
 
 
-def _mutual_input(image):
+def _mutual_input(image: np.ndarray) -> float:
     """`mutual_i_input` of L = 1."""
     gray = image @ np.array(GRAY, image.dtype)
     L = np.ones_like(gray)
     return float(np.mean(sum(_gradient(L, d) / np.maximum(_gradient(gray, d), 0.01) for d in "xy")))
 
 
-def _gradient(x, direction):
+def _gradient(x: np.ndarray, direction: str) -> np.ndarray:
     """`gradient` of the losses. x: (n, h, w)."""
     padded = np.pad(x, ((0, 0), (0, 1), (0, 1)))
     behind = padded[:, 1:, :-1] if direction == "x" else padded[:, :-1, 1:]

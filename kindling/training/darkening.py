@@ -27,7 +27,7 @@ class Camera:
     quality: tuple[int, int] = (85, 98)  # of the JPEG
 
 
-def linear(x: np.ndarray) -> np.ndarray:
+def linear(x: np.ndarray | np.float64) -> np.ndarray:
     """sRGB in [0, 1] -> light in [0, 1] (IEC 61966-2-1)."""
     return np.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4)
 
@@ -52,11 +52,11 @@ def darkened(bright: np.ndarray, largest: float, camera: Camera, random: np.rand
     light = light + read * random.standard_normal(light.shape) + row * random.standard_normal((len(light), 1, 3))
     picture = np.round(255 * srgb(np.clip(light, 0, 1))).astype(np.uint8)
     picture = _as_jpeg(picture, int(random.integers(*camera.quality, endpoint=True)))
-    white = srgb(np.minimum(linear(np.float64(largest)) ** exponent * gains.max(), 1))
+    white = float(srgb(np.minimum(linear(np.float64(largest)) ** exponent * gains.max(), 1)))
     return np.clip(picture / np.float32(255 * max(white, 0.02)), 0, 1).astype(np.float32)
 
 
-def _as_jpeg(picture, quality):
+def _as_jpeg(picture: np.ndarray, quality: int) -> np.ndarray:
     """What is left of (h, w, 3) uint8 once it was written as a JPEG with all its colours."""
     file = io.BytesIO()
     Image.fromarray(picture).save(file, "JPEG", quality=quality, subsampling=0)

@@ -11,6 +11,7 @@ starts from (`measure`), and each patch's own ratio, by the nets of the moment, 
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -86,7 +87,7 @@ class JointPlan:
         return self.lr * min(1.0, rising, falling)
 
     @property
-    def identity(self) -> dict:
+    def identity(self) -> dict[str, Any]:
         mix = asdict(self.mix)
         mix.pop("blind")
         return {
@@ -139,7 +140,7 @@ def guesses(folders: Sequence[Sequence[Measured]], weights: Sequence[float]) -> 
 def batch(
     folders: Sequence[Pairs],
     measured: Sequence[Sequence[Measured]],
-    guessed: Sequence[Sequence[float]],
+    guessed: Sequence[np.ndarray],
     mix: Mix,
     step: int,
 ) -> tuple[np.ndarray, ...]:
@@ -174,7 +175,7 @@ def batch(
     return tuple(np.ascontiguousarray(np.stack(column), dtype=np.float32) for column in zip(*rows, strict=True))
 
 
-def _photo_to_patch(ratios, cut):
+def _photo_to_patch(ratios: np.ndarray, cut: Sequence[slice]) -> float:
     """The photo's ratio over that of the patch at `cut`."""
     inside = ratios[tuple(slice(s.start // POOL, max(s.stop // POOL, s.start // POOL + 1)) for s in cut)]
     return float(ratios.mean() / inside.mean())

@@ -17,7 +17,8 @@ class Log:
     """folder/losses.csv: one row every `every` steps, each the mean of the terms since the row before."""
 
     def __init__(self, folder: Path, every: int, start: int):
-        self.path, self.every, self.sums, self.count = folder / "losses.csv", every, {}, 0
+        self.path, self.every, self.count = folder / "losses.csv", every, 0
+        self.sums: dict[str, float] = {}
         rows = []
         if start and self.path.is_file():  # rows of steps that were lost with a kill are dropped
             with self.path.open(newline="") as file:
@@ -71,7 +72,7 @@ class Watch:
         values = {f"loss/{name}": value for name, value in means.items()} | {"lr": progress.lr}
         lights = [image for name, image in self.pictures().items() if name.startswith("L")]
         if lights:
-            values["L/deviation"] = np.mean([collapse.flatness(L[np.newaxis]) for L in lights])
+            values["L/deviation"] = float(np.mean([collapse.flatness(L[np.newaxis]) for L in lights]))
             said = collapse.warning_during(values["L/deviation"], progress.step)
             if said and not self.flat and not self.judged:
                 self.warn(said)

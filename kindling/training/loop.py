@@ -13,19 +13,19 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
 
 from kindling.core.errors import KindlingError
 from kindling.core.files import move_into_place, staging
-from kindling.training.plan import Plan
+from kindling.training.protocols import Course, State, Trainer
 
 __all__ = ["Progress", "initial_weights", "load_state", "save_state", "stoppable", "train"]
 
 STATE = "resume.npz"
 PARTS = ("weights", "m", "v", "ema")  # the last is of a joint training alone: the weights' average
-State = Mapping[str, Mapping[str, np.ndarray]]  # as a trainer gives it: part -> slim name -> array, in TF axis order
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ class Progress:
 
 
 def train(
-    plan: Plan,
-    trainer,
+    plan: Course,
+    trainer: Trainer,
     batch: Callable[[int], tuple[np.ndarray, ...]],
     start: int,
     seen: Callable[[Progress], None],
@@ -55,7 +55,7 @@ def train(
     """
     saved, last, step = start, time.monotonic(), start
 
-    def keep():
+    def keep() -> int:
         state = trainer.state()
         bad = [
             f"{part} of {name}" for part in PARTS for name, x in state.get(part, {}).items() if not np.isfinite(x).all()
@@ -82,7 +82,7 @@ def train(
     return step
 
 
-def _sound(saved):
+def _sound(saved: int) -> str:
     """What is left to a person whose training diverged."""
     if not saved:
         return "nothing was saved before: start anew in another --out with a smaller --lr"
@@ -102,16 +102,18 @@ def initial_weights(shapes: Mapping[str, tuple[int, ...]], seed: int) -> dict[st
     return weights
 
 
-def save_state(folder: Path, state: State, plan: Plan, step: int) -> None:
+def save_state(folder: Path, state: State, plan: Course, step: int) -> None:
     """Replace folder/resume.npz in one move."""
-    arrays = {f"{part}/{name}": array for part in PARTS for name, array in sorted(state.get(part, {}).items())}
+    arrays: dict[str, Any] = {
+        f"{part}/{name}": array for part in PARTS for name, array in sorted(state.get(part, {}).items())
+    }
     about = json.dumps({"step": step, "backend": plan.backend, "plan": plan.identity})
     with staging(folder) as draft:
         np.savez(draft / STATE, about=np.array(about), **arrays)
         move_into_place(draft / STATE, folder / STATE)
 
 
-def load_state(folder: Path, plan: Plan) -> tuple[dict[str, dict[str, np.ndarray]], int]:
+def load_state(folder: Path, plan: Course) -> tuple[dict[str, dict[str, np.ndarray]], int]:
     """The state in folder/resume.npz and the steps it has done. Raises KindlingError if `plan` is not its plan."""
     path = folder / STATE
     if not path.is_file():
@@ -119,7 +121,7 @@ def load_state(folder: Path, plan: Plan) -> tuple[dict[str, dict[str, np.ndarray
     try:
         with np.load(path, allow_pickle=False) as held:
             about = json.loads(str(held["about"]))
-            state = {part: {} for part in PARTS}
+            state: dict[str, dict[str, np.ndarray]] = {part: {} for part in PARTS}
             for key in held.files:
                 part, _, name = key.partition("/")
                 if part in state:
@@ -141,9 +143,9 @@ def stoppable() -> Iterator[Callable[[], bool]]:
 
     A second one ends the process as usual.
     """
-    asked = []
+    asked: list[int] = []
 
-    def ask(number, frame):
+    def ask(number: int, frame: object) -> None:
         asked.append(number)
         for known, handler in before.items():
             signal.signal(known, handler)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from kindling.training.batches import Noise, Sampling
 
@@ -81,7 +82,7 @@ class Plan:
         return self.lr * ([1.0] + [factor for start, factor in sorted(self.decay) if epoch >= start])[-1]
 
     @property
-    def identity(self) -> dict:
-        held = {"task": self.task, "data": self.data, "precision": self.precision, "cell": self.cell}
+    def identity(self) -> dict[str, Any]:
+        held: dict[str, Any] = {"task": self.task, "data": self.data, "precision": self.precision, "cell": self.cell}
         held |= {"equal_r": self.equal_r, "loss": self.loss, "features": self.features}
         return held | asdict(self.sampling) | {"shot": self.noise.shot, "read": self.noise.read}

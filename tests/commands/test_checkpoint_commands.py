@@ -157,3 +157,63 @@ def test_convert_takes_averages(tmp_path):
     for path, added in ((tmp_path / "plain.npz", 0), (tmp_path / "ema.npz", 1)):
         held = convert.read(path)
         assert all(np.array_equal(held[name], weights[name] + np.float32(added)) for name in weights)
+
+
+# --- diff --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def flipped(tmp_path_factory):
+    """The same weights, one kernel flipped and all rounded."""
+    weights = seeded(NET)
+    name = f"{NET}/en_conv_2/weights"
+    weights[name] = np.ascontiguousarray(weights[name][:, ::-1])
+    path = tmp_path_factory.mktemp("weights") / "flipped.safetensors"
+    convert.write(path, weights)
+    return path
+
+
+def test_diff_of_two_forms_of_the_same(sound, tmp_path):
+    convert.convert_file(sound, tmp_path / "same.h5")
+    ended = run("diff", sound, tmp_path / "same.h5")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout == f"the same: 8 variables of {sound} and {tmp_path / 'same.h5'} are equal bit by bit\n"
+    assert len(run("diff", sound, tmp_path / "same.h5", "--all").stdout.splitlines()) == 10
+
+
+def test_diff_names_what_is_wrong(sound, flipped):
+    ended = run("diff", sound, flipped)
+    assert (ended.returncode, ended.stderr) == (1, "")
+    lines = ended.stdout.splitlines()
+    assert [line.split()[0] for line in lines[:2]] == ["variable", f"{NET}/en_conv_2/weights"]
+    assert lines[1].endswith("flipped left-right")
+    assert lines[2:] == [f"finding: {NET}/en_conv_2/weights: flipped left-right", "they differ: 1 of 8 variables"]
+
+
+def test_diff_as_json(sound, flipped):
+    ended = run("diff", "--json", sound, flipped)
+    assert (ended.returncode, ended.stderr) == (1, "")
+    said = json.loads(ended.stdout)
+    assert said["same"] is False
+    assert [finding["kind"] for finding in said["findings"]] == ["flipped"]
+    assert {row["state"] for row in said["variables"]} == {"equal", "other values"}
+    quiet = run("diff", sound, flipped, "--quiet")
+    assert (quiet.returncode, quiet.stdout) == (1, "")
+
+
+def test_diff_of_what_no_conversion_would_take(sound, unsound, tmp_path):
+    """Incomplete and half-precision files are compared as they are; slots are no part of it."""
+    ended = run("diff", sound, unsound)
+    assert ended.returncode == 1
+    assert "missing in the second" in ended.stdout
+    assert "only in the second" in ended.stdout
+    half = {name: array.astype(np.float16) for name, array in seeded(NET).items()}
+    np.savez(tmp_path / "half.npz", **half, **{f"{name}/Adam": array for name, array in half.items()}, global_step=3)
+    assert f"{NET}: 8 of 8 variables rounded to float16" in run("diff", sound, tmp_path / "half.npz").stdout
+
+
+def test_diff_of_a_file_that_cannot_be_read(sound, tmp_path):
+    (tmp_path / "x.npz").write_bytes(b"")
+    ended = run("diff", sound, tmp_path / "x.npz")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "it is empty" in ended.stderr

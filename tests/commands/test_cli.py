@@ -280,7 +280,7 @@ def test_enhance_a_folder_with_a_broken_photo(seeded_npz, tmp_path):
     assert "2 of 3 photos enhanced" in ended.stdout
     assert ended.stderr.count("\n") == 1
     assert "broken.png" in ended.stderr
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["caf\u00e9 \u591c_kindle.png", "night_kindle.png"]
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["caf\u00e9 \u591c_kindle.png", "night_kindle.jpg"]
     assert Image.open(tmp_path / "out" / "night_kindle.png").size == (24, 18)
     again = kindling("enhance", tmp_path / "in", "-o", tmp_path / "out", "--weights", seeded_npz)
     assert again.returncode == 2

@@ -1,5 +1,6 @@
 """`kindling enhance` from files to files: what is written, what is kept, what is said, and what a kill leaves."""
 
+import io
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ import pytest
 from PIL import Image
 
 from kindling.cli import main
+from kindling.enhancing.sheet import GAP
 from kindling.photos.photo import read_photo, write_photo
 from tests.support.photos import ICC, exif
 
@@ -40,9 +42,9 @@ def written(tmp_path):
 def test_sub_folders(enhance, tmp_path):
     code, out, err = enhance("--recursive")
     assert (code, err) == (0, "")
-    assert written(tmp_path) == ["night_kindle.png", "trip/夜 é_kindle.png"]
+    assert written(tmp_path) == ["night_kindle.png", "trip/夜 é_kindle.jpg"]
     assert "2 of 2 photos enhanced into" in out
-    assert "(ratio 5, torch)" in out
+    assert "(ratio 5, protocol photo, torch on cpu)" in out
     assert "0.0 megapixels in" in out
 
 
@@ -54,7 +56,9 @@ def test_everything_at_once(enhance, tmp_path):
     parts = ["L", "R", "adjusted_ratio1", "adjusted_ratioauto", "compare", "ratio1", "ratioauto", "restored"]
     assert written(tmp_path) == [f"night-lit_{part}.webp" for part in parts]
     sizes = {name: Image.open(tmp_path / "out" / name).size for name in written(tmp_path)}
-    assert sizes.pop("night-lit_compare.webp") == (72, 18)  # before, and two after
+    width, height = sizes.pop("night-lit_compare.webp")  # before, and two after, each with a line for its label
+    assert width == 4 * GAP + 3 * 24
+    assert height > 2 * GAP + 18
     assert set(sizes.values()) == {(24, 18)}
 
 
@@ -200,3 +204,78 @@ def test_a_disk_that_is_full(enhance, tmp_path, seeded_npz):
     assert err.count("\n") == 1
     assert "1 of 2 photos enhanced" in out
     assert written(tmp_path) == ["night_kindle.png"]
+
+
+@pytest.mark.parametrize("first_dot", [False, True])
+def test_names_with_dots(enhance, tmp_path, first_dot):
+    photo = tmp_path / "in" / "shot 2024.01.05.png"
+    Image.new("RGB", (9, 9), (9, 60, 9)).save(photo)
+    assert enhance(*(["--first-dot"] if first_dot else []), inputs=[photo])[0] == 0
+    assert written(tmp_path) == ["shot 2024_kindle.png" if first_dot else "shot 2024.01.05_kindle.png"]
+
+
+def test_one_photo_into_one_file(enhance, tmp_path, seeded_npz):
+    from kindling.cli import main
+
+    photo = tmp_path / "in" / "night.png"
+    assert main(["enhance", str(photo), "-o", str(tmp_path / "bright.jpg"), "--weights", str(seeded_npz)]) == 0
+    assert Image.open(tmp_path / "bright.jpg").format == "JPEG"
+
+
+def test_nothing_that_is_there_is_written_without_force(enhance, tmp_path):
+    """A photo one of whose pictures is missing: the other one stays as it is."""
+    assert enhance("--parts")[0] == 0
+    kept, gone = tmp_path / "out" / "night_kindle.png", tmp_path / "out" / "night_kindle_R.png"
+    kept.write_bytes(b"mine")
+    gone.unlink()
+    assert enhance("--parts", "--skip-existing")[0] == 0
+    assert kept.read_bytes() == b"mine"
+    assert gone.exists()
+
+
+def test_a_preview_is_small(enhance, tmp_path):
+    assert enhance("--max-side", "12")[0] == 0
+    assert Image.open(tmp_path / "out" / "night_kindle.png").size == (12, 9)
+
+
+def test_the_dials(enhance, tmp_path):
+    assert enhance("--strength", "0", "--suffix", "_off")[0] == 0
+    photo, off = Image.open(tmp_path / "in" / "night.png"), Image.open(tmp_path / "out" / "night_off.png")
+    np.testing.assert_array_equal(np.asarray(photo.convert("RGB")), np.asarray(off.convert("RGB")))
+    assert enhance("--protocol", "lol", "--denoise", "0", "--suffix", "_lol")[0] == 0
+    assert enhance("--suffix", "_full")[0] == 0
+    lol, full = (np.asarray(Image.open(tmp_path / "out" / f"night_{name}.png")) for name in ("lol", "full"))
+    assert (lol != full).any()
+
+
+def test_through_a_pipe(tmp_path, seeded_npz):
+    """The picture comes out of standard output and nothing else does; it is what a file would have become."""
+    photo = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 90, (18, 24, 3), np.uint8)).save(photo, "PNG")
+    command = [sys.executable, "-m", "kindling", "enhance", "-", "-o", "-", "--weights", str(seeded_npz)]
+    piped = subprocess.run(command, input=photo.getvalue(), capture_output=True, timeout=120)
+    assert (piped.returncode, piped.stderr) == (0, b"")
+    (tmp_path / "in.png").write_bytes(photo.getvalue())
+    from kindling.cli import main
+
+    assert main(["enhance", str(tmp_path / "in.png"), "-o", str(tmp_path), "--weights", str(seeded_npz)]) == 0
+    assert np.array_equal(Image.open(io.BytesIO(piped.stdout)), Image.open(tmp_path / "in_kindle.png"))
+
+
+WRONG_PIPES = {
+    "nothing": (["-", "-o", "-"], b"", "standard input: there is nothing in it"),
+    "no photo": (["-", "-o", "-"], b"hello, " * 20, "standard input: "),
+    "two": (["-", "-", "-o", "-"], b"", "- is one photo, and there are 2 inputs"),
+    "parts": (["-", "-o", "-", "--parts"], b"", "through a pipe goes one picture"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "data", "words"), WRONG_PIPES.values(), ids=WRONG_PIPES)
+def test_pipes_that_are_refused(arguments, data, words, monkeypatch, capsys):
+    from types import SimpleNamespace
+
+    from kindling.cli import main
+
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(data)))
+    assert main(["enhance", *arguments]) == 2
+    assert words in capsys.readouterr().err

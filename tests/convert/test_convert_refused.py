@@ -178,6 +178,7 @@ def test_h5_with_more_than_numbers(small, tmp_path):
 
 
 @pytest.mark.torch
+@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor:UserWarning")
 @pytest.mark.parametrize(
     ("change", "words"),
     [

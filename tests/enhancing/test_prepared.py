@@ -99,7 +99,7 @@ def test_out_of_memory_makes_tiles_smaller_and_goes_on():
     expected = prepare(Photo(big), FakeModel()).render([("enhanced", 2.0)])["enhanced", 2.0]
     model = FakeModel(room=250 * 250)
     np.testing.assert_array_equal(prepare(Photo(big), model).render([("enhanced", 2.0)])["enhanced", 2.0], expected)
-    assert "rest" in verbs(model)  # what the tile that did not fit took is given back first
+    assert model.rests  # what the tile that did not fit took is given back first
     assert max(pixels for _, pixels in model.calls) <= 250 * 250
 
 
@@ -141,3 +141,31 @@ def test_a_photo_without_colour_stays_without():
     prepared.grey = False
     picture = prepared.render([("enhanced", 2.0)])["enhanced", 2.0]
     assert not (picture == picture[..., :1]).all()
+
+
+ESTIMATOR = '{"coefficients": {"constant": 0.6931471805599453}, "least": 0.5, "most": 9.0}'
+
+
+@pytest.mark.parametrize(("said", "ratio", "protocol"), [({}, 5.0, "photo"), ({"estimator": ESTIMATOR}, 2.0, "lol")])
+def test_the_defaults_are_what_suits_the_weights(said, ratio, protocol):
+    """Weights with an estimator were trained on restored * adjusted; others are used as their authors did."""
+    model = FakeModel()
+    model.said = said
+    prepared = prepare(Photo(NOISE), model)
+    assert prepared.number("default") == pytest.approx(ratio)
+    np.testing.assert_array_equal(prepared.at(), prepared.at(ratio, protocol=protocol))
+    (by_default,) = prepared.render([("enhanced", ratio)]).values()
+    (named,) = prepared.render([("lit" if protocol == "lol" else "enhanced", ratio)], protocol="photo").values()
+    np.testing.assert_array_equal(by_default, named)
+
+
+def test_a_damaged_estimator_is_said():
+    model = FakeModel()
+    model.said = {"estimator": "{}"}
+    with pytest.raises(KindlingError, match="the estimator of the weights: not the coefficients"):
+        prepare(Photo(NOISE), model).at("auto")
+
+
+def test_a_protocol_that_is_none_is_refused():
+    with pytest.raises(KindlingError, match="a protocol of 'best': expected lol or photo"):
+        prepare(Photo(NOISE), FakeModel()).at(1.0, protocol="best")

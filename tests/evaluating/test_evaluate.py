@@ -1,89 +1,27 @@
-"""`kindling evaluate`: the metrics against their formulas, the ratios against theirs, pairs, files, labels."""
+"""`kindling.evaluate`: scores and failures of pairs and of other methods' pictures, files as they come; and ratios."""
 
 import csv
 import json
+import math
+import re
 import sys
-import types
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from kindling import KindlingError
-from kindling.cli import main
+import kindling
+from kindling import KindlingError, MissingNetError
 from kindling.enhancing.ratio import EPSILON, LARGEST, LEVEL, auto_ratio, true_ratio
 from kindling.enhancing.tiles import keep, square, whole
-from kindling.evaluating.scores import find_pairs, metrics
-from tests.support.models import FakeModel
+from kindling.evaluating import metrics, scores, tables
+from kindling.evaluating.scores import PROTOCOLS, Protocol, Score, summary_of
+from tests.support.models import FakeModel, plain_light
 
 NOISE = np.random.default_rng(0).integers(0, 255, (33, 40, 3), np.uint8)
-NEAR = np.clip(NOISE.astype(int) + np.random.default_rng(1).integers(-20, 20, NOISE.shape), 0, 255).astype(np.uint8)
-
-# --- metrics -----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("levels", "decibels"), [(255, 0.0), (1, 48.1308), (16, 24.0484), (0, np.inf)])
-def test_psnr_of_known_errors(levels, decibels):
-    a = np.zeros((3, 4, 3), np.uint8)
-    assert metrics.psnr(a, a + np.uint8(levels)) == pytest.approx(decibels, abs=1e-3)
-
-
-def test_ssim_is_wang_and_others():
-    """Against the formula of 2004, written out: an 11x11 gaussian window, every place where it fits."""
-    from scipy.signal import convolve2d
-
-    x = np.arange(-5, 6)
-    window = np.exp(-(x[:, None] ** 2 + x**2) / (2 * 1.5**2))
-    window /= window.sum()
-    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
-    channels = []
-    for k in range(3):
-        a, b = NOISE[..., k].astype(float), NEAR[..., k].astype(float)
-        ma, mb, aa, bb, ab = (convolve2d(z, window, "valid") for z in (a, b, a * a, b * b, a * b))
-        va, vb, cov = aa - ma * ma, bb - mb * mb, ab - ma * mb
-        channels.append(((2 * ma * mb + c1) * (2 * cov + c2) / ((ma**2 + mb**2 + c1) * (va + vb + c2))).mean())
-    assert metrics.ssim(NOISE, NEAR) == pytest.approx(np.mean(channels), abs=1e-9)
-
-
-def test_ssim_of_a_picture_smaller_than_its_window():
-    with pytest.raises(KindlingError, match="SSIM looks through 11x11 pixels"):
-        metrics.ssim(NOISE[:10], NOISE[:10])
-
-
-def test_gt_mean_sets_the_brightness():
-    from skimage.color import rgb2gray
-
-    dim = (NOISE // 4).astype(np.uint8)
-    assert rgb2gray(metrics.to_gt_mean(dim, NOISE)).mean() == pytest.approx(rgb2gray(NOISE).mean(), abs=0.01)
-    assert metrics.to_gt_mean(np.zeros_like(dim), NOISE).max() == 0
-
-
-@pytest.mark.torch
-def test_lpips_is_given_what_it_expects(monkeypatch):
-    """With a stand-in for the package: RGB in [-1, 1], NCHW; and None where the package is not."""
-    seen = []
-
-    class LPIPS:
-        def __init__(self, net, verbose):
-            assert net == "alex"
-
-        def eval(self):
-            return lambda a, b: seen.extend([a, b]) or 0.25
-
-    def installed(answer):  # in the eyes of metrics alone: PyTorch looks for packages too
-        stand_in = types.SimpleNamespace(util=types.SimpleNamespace(find_spec=lambda name: answer))
-        monkeypatch.setattr(metrics, "importlib", stand_in)
-
-    installed("yes")
-    monkeypatch.setitem(sys.modules, "lpips", types.SimpleNamespace(LPIPS=LPIPS))
-    assert metrics.lpips()(np.full((2, 3, 3), 255, np.uint8), np.zeros((2, 3, 3), np.uint8)) == 0.25
-    assert [(tuple(x.shape), float(x.min()), float(x.max())) for x in seen] == [
-        ((1, 3, 2, 3), 1.0, 1.0),
-        ((1, 3, 2, 3), -1.0, -1.0),
-    ]
-    installed(None)
-    assert metrics.lpips() is None
-
+FIGURES = {"evaluation.csv", "evaluation.json", "evaluation.md", "evaluation.tex"}
 
 # --- ratios ------------------------------------------------------------------------------------------------------
 
@@ -101,7 +39,7 @@ def test_ratios_are_their_means(grid):
     expected = np.mean(high[..., 0] / (low[..., 0] + np.float32(0.0001)))  # evaluate_LOLdataset.py
     assert true_ratio(kept, lambda rows, columns: high[rows, columns], grid, model) == pytest.approx(expected, rel=1e-6)
     blind = min(np.mean(LEVEL / (low[..., 0] + EPSILON)), LARGEST)
-    assert auto_ratio(kept, grid) == pytest.approx(blind, rel=1e-6)
+    assert auto_ratio(kept, None, grid, model) == pytest.approx(blind, rel=1e-6)
 
 
 @pytest.mark.parametrize(("level", "ratio"), [(0.0, 10.0), (0.062, 9.984), (0.31, 1.9994), (0.62, 0.9998), (1, 0.62)])
@@ -109,9 +47,8 @@ def test_auto_ratio_of_known_light(level, ratio):
     """A photo as light as well-lit ones asks for 1, a darker one for more, a black one for the most there is."""
     grid = whole(3, 3)
     model = fake(lambda x: np.full_like(x, level))
-    assert auto_ratio(keep(lambda rows, columns: np.zeros((3, 3, 3)), grid, model), grid) == pytest.approx(
-        ratio, abs=1e-3
-    )
+    kept = keep(lambda rows, columns: np.zeros((3, 3, 3)), grid, model)
+    assert auto_ratio(kept, None, grid, model) == pytest.approx(ratio, abs=1e-3)
 
 
 # --- pairs -------------------------------------------------------------------------------------------------------
@@ -121,99 +58,370 @@ def test_auto_ratio_of_known_light(level, ratio):
 def folders(tmp_path):
     for folder, image in (("low", NOISE // 8), ("high", NOISE)):
         (tmp_path / folder).mkdir()
-        for name in ("a", "b"):
-            Image.fromarray(image if name == "a" else image[::-1]).save(tmp_path / folder / f"{name}.png")
+        for number in (1, 2, 3):
+            Image.fromarray(np.roll(image, number, 0)).save(tmp_path / folder / f"{number}.png")
     return tmp_path
 
 
-def test_partners_by_name(folders):
-    (folders / "high" / "b.png").rename(folders / "high" / "b.bmp")
-    assert [(a.name, b.name) for a, b in find_pairs(folders / "low", folders / "high")] == [
-        ("a.png", "a.png"),
-        ("b.png", "b.bmp"),
-    ]
+def evaluate(folders, model=None, **options):
+    sides = {"low": folders / "low", "high": folders / "high"} | {k: options.pop(k) for k in ("low",) if k in options}
+    return kindling.evaluate(**sides, model=model or FakeModel(), **options)
 
 
-WRONG = {
-    "missing partners": (
-        lambda f: ((f / "high" / "b.png").unlink(), (f / "low" / "a.png").unlink()),
-        "b.png has no partner in .*high; a.png has no partner in .*low; partners have the same name",
-    ),
-    "no folder": (lambda f: (f / "low").rename(f / "lower"), "low: no such folder"),
-    "one name twice": (lambda f: (f / "low" / "a.jpg").touch(), "a.jpg and a.png are both called a"),
+def names(folder):
+    return {path.name for path in folder.iterdir()} if folder.exists() else set()
+
+
+def test_scores_are_of_the_pictures_that_are_written(folders):
+    evaluation = evaluate(folders, ratio=3.0, out=folders / "out")
+    assert evaluation.failures == []
+    assert [score.image for score in evaluation.scores] == ["1.png", "2.png", "3.png"]
+    for score in evaluation.scores:
+        picture, truth = (
+            np.array(Image.open(folders / part)) for part in (f"out/{score.image[0]}_kindle.png", f"high/{score.image}")
+        )
+        assert score.psnr == metrics.psnr(picture, truth)
+        assert score.ssim_uniform == metrics.ssim_uniform(picture, truth)
+        assert (score.ratio, score.ratio_mode, score.blind) == (3.0, "3", True)
+    assert names(folders / "out") == FIGURES | {"1_kindle.png", "2_kindle.png", "3_kindle.png"}
+
+
+def test_without_a_folder_nothing_is_written(folders):
+    before = sorted(folders.rglob("*"))
+    assert len(evaluate(folders).scores) == 3
+    assert sorted(folders.rglob("*")) == before
+
+
+BROKEN = {
+    "damaged": (lambda f: (f / "low/2.png").write_bytes((f / "low/2.png").read_bytes()[:900]), "low.2.png: damaged"),
+    "its partner damaged": (lambda f: (f / "high/2.png").write_bytes(b"\x89PNG\r\n\x1a\n"), "high.2.png: "),
+    "empty": (lambda f: (f / "low/2.png").write_bytes(b""), "low.2.png: not a photo.*empty"),
+    "another size": (lambda f: Image.fromarray(NOISE[:-1]).save(f / "high/2.png"),
+                     "low.2.png is 33x40 and its partner .*high.2.png 32x40"),
+    "too small": (lambda f: [Image.fromarray(NOISE[:9]).save(f / s / "2.png") for s in ("low", "high")],
+                  "low.2.png: SSIM looks through 11x11"),
+    "no partner": (lambda f: (f / "high/2.png").unlink(), "low.2.png has no partner"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("damage", "words"), BROKEN.values(), ids=BROKEN)
+def test_what_cannot_be_measured_is_said_and_the_rest_goes_on(folders, damage, words):
+    damage(folders)
+    evaluation = evaluate(folders, out=folders / "out")
+    assert [score.image for score in evaluation.scores] == ["1.png", "3.png"]
+    (failure,) = evaluation.failures
+    assert re.search(words, failure)
+    report = json.loads((folders / "out/evaluation.json").read_text())
+    assert report["failures"] == [failure]
+    assert report["methods"]["kindling"]["images"] == 2
+    assert names(folders / "out") == FIGURES | {"1_kindle.png", "3_kindle.png"}
+
+
+NAMES = {
+    "brackets": "a[b] [red].png",
+    "letters": "naïve 写.png",
+    "no text": "caf\udce9.png",
+    "dots": "a 2024.01.05.png",
 }
 
 
-@pytest.mark.parametrize(("change", "words"), WRONG.values(), ids=WRONG)
-def test_pairs_that_are_refused(folders, change, words):
-    change(folders)
-    with pytest.raises(KindlingError, match=words):
-        find_pairs(folders / "low", folders / "high")
-
-
-# --- the command -------------------------------------------------------------------------------------------------
-
-LABELS = {
-    "gt": ([], "gt", False, "lol: restored * adjusted"),
-    "auto": (["--ratio", "auto"], "auto", True, "lol"),
-    "number": (["--ratio", "2.5", "--protocol", "photo"], "2.5", True, "photo: with the mask"),
-    "gt-mean": (["--ratio", "5.0", "--gt-mean"], "5", False, "lol"),
-}
-
-
-@pytest.mark.torch
-@pytest.mark.parametrize(("options", "mode", "blind", "protocol"), LABELS.values(), ids=LABELS)
-def test_every_number_is_labelled(folders, seeded_npz, capsys, options, mode, blind, protocol):
-    arguments = [str(folders / "low"), str(folders / "high"), "-o", str(folders / "out"), "--weights", str(seeded_npz)]
-    assert main(["evaluate", *arguments, *options]) == 0
-    assert ("not blind" in capsys.readouterr().out) is not blind
-    report = json.loads((folders / "out" / "evaluation.json").read_text())
-    assert (report["ratio_mode"], report["blind"], bool(report["gt_mean"])) == (mode, blind, "--gt-mean" in options)
-    assert report["protocol"].startswith(protocol)
-    assert "data range 255" in report["metrics"]["psnr"]
-    assert "11x11" in report["metrics"]["ssim"]
-    with open(folders / "out" / "evaluation.csv", newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert [row["image"] for row in rows] == ["a.png", "b.png", "mean of 2"]
-    for row, name in zip(rows, ("a", "b"), strict=False):
-        picture = np.array(Image.open(folders / "out" / f"{name}_kindle.png"))
-        truth = np.array(Image.open(folders / "high" / f"{name}.png"))
-        measured = metrics.to_gt_mean(picture, truth) if report["gt_mean"] else picture
-        assert float(row["psnr"]) == pytest.approx(metrics.psnr(measured, truth))
-        assert float(row["ssim"]) == pytest.approx(metrics.ssim(measured, truth))
-        assert row["ratio_mode"] == mode
-    assert float(rows[2]["psnr"]) == pytest.approx(report["mean"]["psnr"])
-
-
-@pytest.mark.torch
-def test_what_stops_an_evaluation(folders, seeded_npz, capsys):
-    arguments = ["evaluate", str(folders / "low"), str(folders / "high"), "-o", str(folders / "out")]
-    weights = ["--weights", str(seeded_npz)]
-    assert main([*arguments, *weights, "--psnr-at-least", "99"]) == 1
-    assert main([*arguments, *weights]) == 2
-    assert "the output exists already" in capsys.readouterr().err
-    Image.fromarray(NOISE[:-1]).save(folders / "high" / "b.png")
-    before = {path: path.read_bytes() for path in (folders / "out").iterdir()}
-    assert main([*arguments, *weights, "--force"]) == 2
-    assert "b.png is 33x40 and" in capsys.readouterr().err
-    assert {path: path.read_bytes() for path in (folders / "out").iterdir()} == before
-
-
-@pytest.mark.slow
-@pytest.mark.reference
-@pytest.mark.parametrize("framework", [pytest.param(n, marks=getattr(pytest.mark, n)) for n in ("tf", "torch")])
-def test_the_authors_pictures(framework, reference, reference_weights, tmp_path):
-    """evaluate_LOLdataset.py on pairs. TF: identical, or 1 level on 0.01 % on another processor; torch: 1 on 0.1 %."""
-    theirs = {path.name: np.array(Image.open(path)).astype(int) for path in (reference / "evaluate_lol").iterdir()}
-    pairs = reference.parent / "pairs" / "eval"
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+@pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
+def test_names_of_any_kind(folders, name):
     for side in ("low", "high"):
-        (tmp_path / side).mkdir()
-        for name in theirs:
-            photo = name.replace("_kindle", "")
-            (tmp_path / side / photo).write_bytes((pairs / side / photo).read_bytes())
-    arguments = [str(tmp_path / "low"), str(tmp_path / "high"), "-o", str(tmp_path / "out"), "--backend", framework]
-    assert main(["evaluate", *arguments, "--weights", str(reference_weights), "--tile", "0"]) == 0
-    for name, expected in theirs.items():
-        ours = np.array(Image.open(tmp_path / "out" / name)).astype(int)
-        assert np.abs(ours - expected).max() <= 1
-        assert (ours != expected).mean() <= (1e-4 if framework == "tf" else 1e-3)
+        (folders / side / "2.png").rename(folders / side / name)
+    evaluation = evaluate(folders, out=folders / "out")
+    assert evaluation.failures == []
+    assert f"{name[:-4]}_kindle.png" in names(folders / "out")
+    told = json.loads((folders / "out/evaluation.json").read_text(encoding="utf-8"))
+    assert name in [score["image"] for score in told["images"]]
+
+
+def test_a_name_too_long_for_its_picture(folders):
+    for side in ("low", "high"):
+        (folders / side / "2.png").rename(folders / side / f"{'x' * 245}.png")
+    evaluation = evaluate(folders, out=folders / "out")
+    assert [score.image for score in evaluation.scores] == ["1.png", "3.png"]
+    assert "xx_kindle.png: writing failed: " in evaluation.failures[0]
+
+
+def test_the_pair_of_macos(folders):
+    for side in ("low", "high"):
+        (folders / side / "._1.png").write_bytes(b"\0\x05\x16\x07" + bytes(100))
+    evaluation = evaluate(folders)
+    assert (len(evaluation.scores), evaluation.failures) == (3, [])
+
+
+def test_pictures_come_as_they_are_made_and_a_stop_keeps_the_figures(folders):
+    seen = []
+
+    def progress(evaluation):
+        seen.append((evaluation.done, evaluation.total, len(names(folders / "out"))))
+        if evaluation.done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(folders, out=folders / "out", progress=progress)
+    assert seen == [(1, 3, 1), (2, 3, 2)]
+    assert names(folders / "out") == FIGURES | {"1_kindle.png", "2_kindle.png"}
+    report = json.loads((folders / "out/evaluation.json").read_text())
+    assert (report["stopped"], len(report["images"]), report["methods"]["kindling"]["images"]) == (True, 2, 2)
+    assert "stopped before its end" in report["notes"]
+
+
+def test_a_stop_within_a_picture_leaves_no_half_of_it(folders):
+    def compute(verb, *arrays, **dials):
+        if verb == "restore" and sum(call[0] == "restore" for call in model.calls) == 2:
+            raise KeyboardInterrupt
+        return plain_light(verb, *arrays, **dials)
+
+    model = FakeModel(compute)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(folders, model, out=folders / "out")
+    assert names(folders / "out") == FIGURES | {"1_kindle.png"}
+
+
+def test_figures_that_cannot_be_written_are_known_all_the_same(folders):
+    """The folder is taken away while its last picture is measured."""
+    from kindling.evaluating import evaluation as room
+
+    def progress(evaluation):
+        if evaluation.done == 3:
+            (folders / "out").rename(folders / "gone")
+            (folders / "out").write_bytes(b"")
+        seen[:] = [evaluation]
+
+    seen = []
+    with pytest.raises(KindlingError, match="out: cannot be written to"):
+        room.measure(room.plan(folders, out=folders / "out"), FakeModel(), progress=progress)
+    assert len(seen[0].scores) == 3
+
+
+def test_a_missing_net_is_said_once(folders):
+    def compute(verb, *arrays, **dials):
+        raise MissingNetError("Restoration_net was not in the file")
+
+    with pytest.raises(MissingNetError):
+        evaluate(folders, FakeModel(compute), out=folders / "out")
+    assert names(folders / "out") == set()
+
+
+def test_without_denoising_the_restoration_net_is_not_asked_for(folders):
+    model = FakeModel(nets=("DecomNet", "Illumination_adjust_net"))
+    evaluation = evaluate(folders, model, denoise=0)
+    assert len(evaluation.scores) == 3
+    assert {call[0] for call in model.calls} == {"decompose", "adjust", "rest"}
+    assert evaluation.about["denoise"] == 0
+
+
+REFUSED = {
+    "a ratio of no kind": ({"ratio": "bright"}, '"auto" or "gt"'),
+    "a ratio below 0": ({"ratio": -1.0}, "from 0 up"),
+    "a protocol": ({"protocol": "best"}, "no protocol 'best'; there are lol, photo"),
+    "denoise": ({"denoise": 2}, "denoise is 2, expected"),
+    "a tile": ({"tile": "16"}, "a tile of '16'"),
+    "no model": ({"model": "none"}, "no runtime 'none'; there are torch"),
+    "nothing": ({"low": None}, "nothing to measure"),
+}
+
+
+@pytest.mark.parametrize(("options", "words"), REFUSED.values(), ids=REFUSED)
+def test_what_is_refused_before_any_work(folders, options, words):
+    with pytest.raises(KindlingError, match=words):
+        evaluate(folders, out=folders / "out", **options)
+    assert names(folders / "out") == set()
+
+
+def test_dark_photos_without_a_model_are_refused(folders):
+    with pytest.raises(KindlingError, match="no model to do it with"):
+        kindling.evaluate(folders / "low", folders / "high", model=None)
+
+
+def test_nothing_that_is_there_is_overwritten(folders):
+    evaluate(folders, out=folders / "out")
+    before = {path: path.stat().st_mtime_ns for path in (folders / "out").iterdir()}
+    with pytest.raises(KindlingError, match="the output exists already"):
+        evaluate(folders, out=folders / "out")
+    assert {path: path.stat().st_mtime_ns for path in (folders / "out").iterdir()} == before
+    evaluate(folders, out=folders / "out", force=True)
+    for side in ("low", "high"):
+        Image.fromarray(NOISE).save(folders / side / "1_kindle.png")
+    with pytest.raises(KindlingError, match=r"a photo would be overwritten: .*1_kindle.png"):
+        evaluate(folders, out=folders / "low", force=True)
+
+
+def test_a_new_protocol_is_a_row(folders, monkeypatch):
+    monkeypatch.setattr(scores, "PROTOCOLS", {**PROTOCOLS, "light": Protocol("restored", "restored alone")})
+    monkeypatch.setattr(kindling.evaluating.evaluation, "PROTOCOLS", scores.PROTOCOLS)
+    assert evaluate(folders, protocol="light").about["protocol"] == "light: restored alone"
+
+
+def test_sixteen_bits_are_measured_by_the_upper_eight(folders):
+    import pyvips
+
+    deep = (NOISE.astype(np.uint16) << 8) + 99
+    pyvips.Image.new_from_array(np.ascontiguousarray(deep), interpretation="rgb16").write_to_file(folders / "a.png")
+    Image.fromarray(NOISE).save(folders / "b.png")
+    (score,) = kindling.evaluate(folders / "b.png", folders / "a.png", model=FakeModel()).scores
+    (eight,) = kindling.evaluate(folders / "b.png", folders / "b.png", model=FakeModel()).scores
+    assert score.psnr == pytest.approx(eight.psnr, abs=0.05)
+
+
+# --- pictures of other methods -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def methods(folders):
+    """`same` has the partners themselves, `near` something close to them under other names."""
+    for method, change, name in (("same", 0, "{}.png"), ("near", 9, "{}_near.png")):
+        (folders / method).mkdir()
+        for number in (1, 2, 3):
+            truth = np.array(Image.open(folders / "high" / f"{number}.png"))
+            Image.fromarray(np.where(truth > 128, truth - change, truth + change).astype(np.uint8)).save(
+                folders / method / name.format(number)
+            )
+    return folders
+
+
+def test_methods_side_by_side(methods):
+    evaluation = evaluate(methods, results=[methods / "same", f"Near & far={methods / 'near'}"], out=methods / "out")
+    kinds = {summary.method: summary for summary in evaluation.summaries}
+    assert {method: summary.images for method, summary in kinds.items()} == {"kindling": 3, "same": 3, "Near & far": 3}
+    assert kinds["same"].means["psnr"] == math.inf
+    assert kinds["Near & far"].means["psnr"] == pytest.approx(10 * math.log10(255**2 / 81))
+    assert kinds["same"].intervals["psnr"] is None
+    for score in evaluation.scores[3:]:
+        assert (score.ratio, score.ratio_mode, score.protocol) == (None, None, None)
+
+
+def test_methods_alone_need_no_model(methods):
+    evaluation = kindling.evaluate(None, methods / "high", model=None, results={"theirs": methods / "near"})
+    assert [(score.method, score.image) for score in evaluation.scores] == [
+        ("theirs", "1.png"),
+        ("theirs", "2.png"),
+        ("theirs", "3.png"),
+    ]
+    assert "runtime" not in evaluation.about
+
+
+def test_one_folder_needs_no_list(methods):
+    evaluation = kindling.evaluate(None, methods / "high", model=None, results=str(methods / "near"))
+    assert [summary.method for summary in evaluation.summaries] == ["near"]
+
+
+def test_a_photo_too_large_for_the_memory_is_named(folders):
+    def compute(verb, *arrays, **dials):
+        if verb == "adjust" and model.calls.count(("adjust", NOISE[..., 0].size)) == 2:
+            raise MemoryError
+        return plain_light(verb, *arrays, **dials)
+
+    model = FakeModel(compute)
+    evaluation = evaluate(folders, model)
+    assert evaluation.failures == [f"{folders / 'low' / '2.png'}: there is not enough memory for it"]
+    assert [score.image for score in evaluation.scores] == ["1.png", "3.png"]
+
+
+def test_a_method_that_lacks_a_picture(methods):
+    (methods / "near/2_near.png").unlink()
+    Image.fromarray(NOISE[:20]).save(methods / "same/3.png")
+    evaluation = evaluate(methods, results=[methods / "near", methods / "same"])
+    assert sorted(evaluation.failures) == sorted(
+        [
+            f"{methods / 'near'} has no picture that belongs to 2.png",
+            f"{methods / 'same' / '3.png'} is 20x40 and its partner {methods / 'high' / '3.png'} 33x40: "
+            "partners must be of one size",
+        ]
+    )
+    assert [summary.images for summary in evaluation.summaries] == [3, 2, 2]
+    assert "methods were measured on different images, so their means do not compare" in evaluation.said()
+
+
+def test_methods_on_the_same_images_compare(methods):
+    assert not any("do not compare" in note for note in evaluate(methods, results=[methods / "near"]).said())
+
+
+CLASHES = {
+    "two of one name": (lambda f: [f / "near", f / "x/../near"], "both called near; give one as NAME="),
+    "our own name": (lambda f: [f"kindling={f / 'near'}"], "kindling is the name of our own pictures"),
+    "no folder": (lambda f: [f / "nowhere"], "nowhere: no such folder; --results"),
+}
+
+
+@pytest.mark.parametrize(("results", "words"), CLASHES.values(), ids=CLASHES)
+def test_methods_that_are_refused(methods, results, words):
+    (methods / "x").mkdir()
+    with pytest.raises(KindlingError, match=words):
+        evaluate(methods, results=results(methods))
+
+
+# --- tables ------------------------------------------------------------------------------------------------------
+
+SCORE = Score(
+    image="1.png", ratio_mode="gt", ratio=4.0, protocol="lol", gt_mean=False, psnr=20.0, ssim=0.7, ssim_uniform=0.65,
+    ssim_grey=0.75,
+)  # fmt: skip
+
+
+def test_intervals_hold_what_they_say():
+    """Of 200 draws of 20 numbers, the 95 % interval of the mean misses the true one about one time in twenty."""
+    random = np.random.default_rng(0)
+    missed = 0
+    for _ in range(200):
+        drawn = [replace(SCORE, psnr=float(value)) for value in random.normal(20, 3, 20)]
+        least, most = summary_of(drawn).intervals["psnr"]
+        missed += not least <= 20 <= most
+    assert 4 <= missed <= 24
+
+
+@pytest.mark.parametrize("psnrs", [[20.0], [20.0, math.inf]], ids=["one image", "infinite"])
+def test_no_interval_where_there_is_none(psnrs):
+    summary = summary_of([replace(SCORE, psnr=psnr) for psnr in psnrs])
+    assert summary.intervals["psnr"] is None
+    assert summary.means["lpips"] is None
+
+
+def test_the_four_tables_agree(methods):
+    evaluation = evaluate(methods, results=[f"a_b & c|d={methods / 'near'}", methods / "same"], out=methods / "out")
+    report = json.loads((methods / "out/evaluation.json").read_text())
+    with open(methods / "out/evaluation.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["image"] for row in rows] == ["1.png", "2.png", "3.png", "mean of 3"] * 3
+    markdown, tex = ((methods / f"out/evaluation.{kind}").read_text() for kind in ("md", "tex"))
+    lines = markdown.splitlines()[2:5]
+    for number, summary in enumerate(evaluation.summaries):
+        psnr = summary.means["psnr"]
+        told = report["methods"][summary.method]["mean"]["psnr"]
+        assert told == ("inf" if math.isinf(psnr) else psnr)
+        assert float(rows[4 * number + 3]["psnr"]) == psnr
+        assert f"| 3 | {psnr:.2f}" in lines[number]
+    assert r"| a_b & c\|d |" in lines[1]
+    assert r"a\_b \& c|d & 3 & " in tex
+    assert r"$\infty$" in tex
+    assert tex.count(r"\\") == 4
+    for name in ("ssim", "ssim_uniform", "ssim_grey"):
+        assert metrics.DEFINITIONS[name] in markdown
+        assert metrics.DEFINITIONS[name] in tex
+    assert "not blind" in markdown
+    assert "not blind" in tex
+
+
+@pytest.mark.torch
+def test_the_snippet_of_the_docs_runs(folders, seeded_npz, monkeypatch, capsys):
+    page = (Path(__file__).parents[2] / "docs" / "evaluate.md").read_text(encoding="utf-8")
+    (snippet,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (folders / "low" / "3.png").write_bytes(b"")
+    monkeypatch.chdir(folders)
+    monkeypatch.setenv("KINDLING_WEIGHTS", str(seeded_npz))
+    exec(snippet, {})
+    said = capsys.readouterr().out
+    assert re.match(r"kindling 2 [0-9.]+ \([0-9.]+, [0-9.]+\)\nlow.3.png: not a photo", said)
+    assert "| kindling | 2 |" in said
+
+
+def test_a_table_of_no_kind(folders):
+    with pytest.raises(KindlingError, match="no table 'xls'; there are md, tex, csv, json"):
+        evaluate(folders).table("xls")
+
+
+def test_every_figure_has_a_column():
+    assert list(tables.COLUMNS) == list(metrics.DEFINITIONS)

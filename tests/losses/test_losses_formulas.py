@@ -88,7 +88,7 @@ def _halved(x):
 
 def scipy_pyramid(x, levels):
     """Burt and Adelson by scipy: blur with the binomial kernel and take every other pixel; put zeros between, blur."""
-    kernel, found = np.array([1, 4, 6, 4, 1]) / 16, []
+    kernel, pyramid = np.array([1, 4, 6, 4, 1]) / 16, []
     for _ in range(levels - 1):
         small, back = x, None
         for axis in (1, 2):
@@ -103,9 +103,9 @@ def scipy_pyramid(x, levels):
             wide[(slice(None),) * axis + (slice(None, None, 2),)] = edge
             back = 2 * ndimage.correlate1d(wide, kernel, axis, mode="constant")
             back = np.take(back, range(2, 2 + x.shape[axis]), axis)
-        found.append(x - back)
+        pyramid.append(x - back)
         x = small
-    return [*found, x]
+    return [*pyramid, x]
 
 
 def cosine(x, y):

@@ -32,9 +32,9 @@ READ = {  # what is written, for which net: how it is spelled in the end
 
 @pytest.mark.parametrize(("text", "task", "spelled"), READ.values(), ids=READ)
 def test_sums_that_can_be_read(text, task, spelled):
-    found = expression.parse(text, task, 48)
-    assert str(found) == spelled
-    assert expression.parse(spelled, task, 48) == found
+    objective = expression.parse(text, task, 48)
+    assert str(objective) == spelled
+    assert expression.parse(spelled, task, 48) == objective
 
 
 def test_every_loss_that_can_train_is_taken():
@@ -44,8 +44,8 @@ def test_every_loss_that_can_train_is_taken():
                 assert expression.parse(f"0.5*{name}", task, 200).terms[0].name == name
     for task, own in expression.OWN.items():
         for name in own:
-            found = expression.parse(name, task, 48)
-            assert found.is_own(found.terms[0])
+            objective = expression.parse(name, task, 48)
+            assert objective.is_own(objective.terms[0])
 
 
 REFUSED = {

@@ -95,9 +95,9 @@ def test_a_flipped_bit_is_seen(tmp_path):
     """What `kindling convert` wrote says its fingerprint, under names of VGG's own."""
     FILES["Keras 2"](tmp_path / "k.h5", seeded("vgg16"))
     convert.convert_file(tmp_path / "k.h5", tmp_path / "t.safetensors")
-    held = bytearray((tmp_path / "t.safetensors").read_bytes())
-    held[-1000] ^= 1
-    (tmp_path / "t.safetensors").write_bytes(held)
+    file = bytearray((tmp_path / "t.safetensors").read_bytes())
+    file[-1000] ^= 1
+    (tmp_path / "t.safetensors").write_bytes(file)
     for opened in (convert.read_vgg, lambda path: convert.convert_file(path, tmp_path / "x.npz")):
         with pytest.raises(KindlingError, match="its weights are not those whose fingerprint it says"):
             opened(tmp_path / "t.safetensors")
@@ -203,15 +203,15 @@ def test_imagenet_asks_keras(monkeypatch):
 
     from kind_tf.losses import VGG
 
-    asked, make = [], tf.keras.applications.VGG16
+    downloads, make = [], tf.keras.applications.VGG16
 
     def instead(weights, include_top):
-        asked.append((weights, include_top))
+        downloads.append((weights, include_top))
         return make(weights=None, include_top=False)
 
     monkeypatch.setattr(tf.keras.applications, "VGG16", instead)
     features = VGG("vgg16")
-    assert asked == [("imagenet", False)]
+    assert downloads == [("imagenet", False)]
     assert features.scaling[1] == 255
     assert len(features(tf.random.uniform([1, 8, 8, 3]))) == 4
 
@@ -228,10 +228,10 @@ def test_imagenet_asks_torchvision(monkeypatch):
         key: torch.tensor(arrays[name].transpose(3, 2, 0, 1) if arrays[name].ndim == 4 else arrays[name])
         for name, key in torchvision("vgg19").items()
     }
-    asked = []
+    downloads = []
 
     def vgg19(weights):
-        asked.append(weights)
+        downloads.append(weights)
         return types.SimpleNamespace(state_dict=lambda: state | {"classifier.0.weight": torch.zeros(3, 3)})
 
     stand_in = types.ModuleType("torchvision")
@@ -241,7 +241,7 @@ def test_imagenet_asks_torchvision(monkeypatch):
     by_name = VGG("vgg19", arrays, preprocessing="torch")
     for a, b in zip(VGG("vgg19")(x), by_name(x), strict=True):
         assert torch.equal(a, b)
-    assert asked == ["IMAGENET1K_V1"]
+    assert downloads == ["IMAGENET1K_V1"]
     arrays_again = from_torchvision("vgg19", {key: value.numpy() for key, value in state.items()})
     assert all((arrays_again[name] == arrays[name]).all() for name in arrays)
 

@@ -1,5 +1,9 @@
 """The two KinD classes as a user meets them: partial files, wrong shapes, numbers and maps as ratio, every sentence."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -91,6 +95,84 @@ def test_pixels_of_another_type(framework, seeded_npz, dtype, sentence):
         x = x.astype(dtype)
     with pytest.raises(KindlingError, match=sentence):
         load(framework, seeded_npz).enhance(x)
+
+
+DEVICES = {
+    "auto": {"tf": "", "torch": "cpu"},
+    "cpu": {"tf": "/device:CPU:0", "torch": "cpu"},
+    "cpu:0": {"tf": "/device:CPU:0", "torch": "cpu:0"},
+}
+
+
+@pytest.mark.parametrize(("word", "places"), DEVICES.items(), ids=DEVICES)
+def test_devices_by_a_word(framework, seeded_npz, monkeypatch, word, places):
+    """As on a machine without a GPU, which this one may have."""
+    import importlib
+
+    module = importlib.import_module(f"kind_{framework}.arrays")
+    if framework == "torch":
+        monkeypatch.setattr(module.torch.cuda, "is_available", lambda: False)
+        monkeypatch.setattr(module.torch.backends.mps, "is_available", lambda: False)
+    assert str(module.choose_device(word)) == places[framework]
+    kind = importlib.import_module(f"kind_{framework}").load(seeded_npz, device=word)
+    assert array(framework, kind.enhance(tensor(framework, (1, 4, 5, 3)))).shape == (1, 4, 5, 3)
+
+
+GPUS = {"auto": "cuda:1", "cuda": "cuda", "cuda:1": "cuda:1", "cpu": "cpu", "meta": "meta"}
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(("word", "place"), GPUS.items(), ids=GPUS)
+def test_torch_devices_where_there_are_two_gpus(monkeypatch, word, place):
+    """auto: the GPU that the program has made its own."""
+    from kind_torch.arrays import choose_device, torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 1)
+    assert str(choose_device(word)) == place
+    with pytest.raises(KindlingError, match="PyTorch sees no cuda:2 here: it sees 2 of that kind"):
+        choose_device("cuda:2")
+
+
+@pytest.mark.torch
+def test_torch_takes_apples_gpu(monkeypatch):
+    from kind_torch.arrays import choose_device, torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert choose_device("auto") == choose_device("mps") == torch.device("mps")
+
+
+@pytest.mark.tf
+def test_tf_places_weights_and_results_where_it_is_told(seeded_npz):
+    """On two devices that both are this CPU; each word for the second, and the first where nothing is said."""
+    program = """if True:
+        import sys, numpy as np, tensorflow as tf
+        (cpu,) = tf.config.list_physical_devices("CPU")
+        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+        import copy, kind_tf, kind_tf.arrays
+        x = np.full((1, 6, 7, 3), 0.5, np.float32)
+        for word, place in (("cpu:1", "CPU:1"), ("/CPU:1", "CPU:1"), ("/device:CPU:1", "CPU:1"), ("auto", "CPU:0")):
+            kind = kind_tf.load(sys.argv[1], device=word)
+            for one in (kind, copy.deepcopy(kind)):
+                tensors = [*one.decompose(x), one.enhance(x), one.adjust(x[..., :1], 2.0), *one.variables]
+                assert {t.device.split("device:")[1] for t in tensors} == {place}, word
+            assert len(list(kind_tf.arrays.layers(kind, "DecomNet", x))) > 10
+    """
+    root = Path(__file__).parents[2]
+    run = subprocess.run([sys.executable, "-c", program, seeded_npz], capture_output=True, text=True, cwd=root)
+    assert run.returncode == 0, run.stderr
+
+
+@pytest.mark.parametrize("word", ["cuda:99", "gpu:99", "tpu0", "", "cpu:7", "cuda:x", None, 3], ids=repr)
+def test_devices_that_are_not_there(framework, word):
+    """Before any file is looked for. In PyTorch a bare number is a GPU."""
+    import importlib
+
+    load = importlib.import_module(f"kind_{framework}").load
+    with pytest.raises(KindlingError, match=r"^there is no device .*; there are auto, cpu|sees no .* here: it sees"):
+        load("no_such_file.npz", device=word)
 
 
 def test_a_net_that_kind_does_not_have(framework):

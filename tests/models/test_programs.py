@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from kindling import KindlingError
 from kindling.families.kind.nets import NETS
 from tests.support.weights import STEPS, seeded
 
+ROOT = Path(__file__).parents[2]
 ROUNDING = 2e-6  # another order of the same sums, in float32
 
 
@@ -171,6 +173,7 @@ def test_vmap_over_the_weights_of_several_models(kind, x, expected):
     assert (both[1] - expected).abs().max() > 1e-2
 
 
+@pytest.mark.slow
 @pytest.mark.torch
 def test_functional_gradients_are_those_of_backward(kind, x):
     import torch
@@ -196,6 +199,7 @@ def test_compiled_without_a_graph_break(kind, x, expected, inference):
         assert_close(compiled(other, 2.0), kind(other, 2.0))
 
 
+@pytest.mark.slow
 @pytest.mark.torch
 @pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile makes C++, and there is no g++ here")
 def test_compiled_to_machine_code(x):
@@ -214,6 +218,7 @@ def test_compiled_to_machine_code(x):
 SIZES = [(21, 34), (40, 56), (33, 17), (16, 16), (5, 7), (2, 3)]
 
 
+@pytest.mark.slow
 @pytest.mark.torch
 def test_exported_for_any_size(kind, x, tmp_path):
     import torch
@@ -242,6 +247,7 @@ def step_of(kind, step):
     return Step()
 
 
+@pytest.mark.slow
 @pytest.mark.torch
 @pytest.mark.parametrize("net", NETS)
 def test_each_net_is_exported_for_any_size(kind, net):
@@ -267,6 +273,7 @@ def test_exported_for_one_size_keeps_its_pools(kind, x, expected):
     assert_close(program.module()(x), expected)
 
 
+@pytest.mark.slow
 @pytest.mark.torch
 @pytest.mark.filterwarnings("ignore:.*torch.jit.trace.* is deprecated", "ignore:torch.as_tensor results are")
 def test_traced_for_any_size(kind, x):
@@ -422,13 +429,13 @@ def test_a_v1_graph_is_refused_in_a_sentence(tf_kind, photos, use):
     assert all(np.array_equal(before[name], array) for name, array in tf_kind.state().items())
 
 
+@pytest.mark.slow
 @pytest.mark.tf
 def test_tf_without_eager_execution_is_refused_in_a_sentence(seeded_npz):
     program = (
         "import sys, tensorflow as tf; tf.compat.v1.disable_v2_behavior(); import kind_tf; kind_tf.load(sys.argv[1])"
     )
-    root = Path(__file__).parents[2]
-    run = subprocess.run([sys.executable, "-c", program, seeded_npz], capture_output=True, text=True, cwd=root)
+    run = subprocess.run([sys.executable, "-c", program, seeded_npz], capture_output=True, text=True, cwd=ROOT)
     assert run.returncode == 1
     assert run.stderr.strip().splitlines()[-1].startswith(f"kindling.core.errors.KindlingError: {GRAPH}")
 
@@ -440,21 +447,13 @@ def test_trained_inside_a_keras_model(photos, tmp_path):
 
     import kind_tf
 
-    class KinDLayer(keras.layers.Layer):
-        def __init__(self, kind, **options):
-            super().__init__(**options)
-            self.kind = kind
-            self.kind_weights = [
-                keras.Variable(variable, name=name.replace("/", "_")) for name, variable in kind.by_name.items()
-            ]
-
-        def call(self, x):
-            return self.kind(x)
-
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    names = {"keras": keras}
+    exec(re.search(r"```python\n(class KinDLayer.*?)```", page, re.DOTALL)[1], names)
     kind = kind_tf.KinD()
     kind.assign(seeded())
     inputs = keras.Input((None, None, 3))
-    model = keras.Model(inputs, keras.layers.Rescaling(0.5)(KinDLayer(kind)(inputs)))
+    model = keras.Model(inputs, keras.layers.Rescaling(0.5)(names["KinDLayer"](kind)(inputs)))
     np.testing.assert_allclose(model(photos), 0.5 * kind(photos).numpy(), rtol=0, atol=ROUNDING)
     assert len(model.trainable_variables) == len(kind.by_name) == 68
 

@@ -162,3 +162,21 @@ def test_what_is_said_of_a_row_that_is_over(port, note):
     report = compare(stub("TF", 0.5, 0.5), port, random_cases(["2x2"]))
     assert not report.ok
     assert report.outputs[0].note == note
+
+
+def test_the_diagnosis_stands_beside_the_first_layer_that_differs(capsys):
+    from rich.console import Console
+
+    from kindling.parity.diagnosis import diagnose
+    from kindling.parity.report import print_parity
+
+    name = "DecomNet/g_conv1_1/weights"
+    weights = seeded("DecomNet")
+    turned = {**weights, name: np.ascontiguousarray(weights[name][::-1, ::-1])}
+    row = Row("case", "DecomNet/g_conv1_1/BiasAdd", 0.0, 0.1, 0.1, 0.1, 0.1, ok=False)
+    report = Report([row], [row], [], None, "TF", "torch", diagnose(weights, turned))
+    print_parity(report, Console(width=200))
+    said = capsys.readouterr().out
+    assert "the first layer that differs is DecomNet/g_conv1_1/BiasAdd" in said
+    assert "its weights: " in said
+    assert report.as_dict()["diagnosis"][0]["names"] == (name,)

@@ -24,7 +24,7 @@ from random import Random
 import numpy as np
 
 import convert
-from tests.support import mutants
+from tests.support import mutants, v1
 from tests.support.victim import outcome_of, peak
 from tests.support.weights import seeded
 
@@ -69,6 +69,7 @@ FORMS = {
     "h5 of h5py *": ("x.h5", _by_h5py),
     "pth before 1.6 *": ("x.pth", _by_old_torch),
     "safetensors of others *": ("x.safetensors", _by_safetensors),
+    "TensorFlow's V1": ("model", v1.write),
     "npz repacked": ("x.npz", convert.write),
     "pth repacked *": ("x.pth", convert.write),
     "bundle rechecked *": ("model.ckpt", convert.write),

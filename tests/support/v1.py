@@ -18,13 +18,14 @@ FIELDS = {
 }
 
 
-def made(tensors: Mapping[str, np.ndarray]) -> bytes:
-    """The file that holds `tensors`."""
+def made(tensors: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int, ...]] | None = None) -> bytes:
+    """The file that holds `tensors`. shapes: what it says that some of them have, though they have not."""
     metas, pairs = b"", []
     for name, array in sorted(tensors.items()):
         number, field = FIELDS[array.dtype.name]
         whole = b"".join(_message(1, b"") for _ in array.shape)  # every axis from end to end
-        shape = b"".join(_message(2, _number(1, size)) for size in array.shape)
+        listed = (shapes or {}).get(name, array.shape)
+        shape = b"".join(_message(2, _number(1, size)) for size in listed)
         metas += _message(1, _message(1, name.encode()) + _message(2, shape) + _number(3, number) + _message(4, whole))
         data = _message(1, name.encode()) + _message(2, whole) + _message(3, _message(field, _packed(array)))
         key = b"\0" + name.encode() + b"\0\x01" + b"\x01" + bytes([array.ndim]) + b"\x80\x7f" * array.ndim
@@ -38,7 +39,7 @@ def write(path: Path, tensors: Mapping[str, np.ndarray]) -> None:
 
 
 def _packed(array: np.ndarray) -> bytes:
-    if array.dtype in (np.float32, np.float64):
+    if array.dtype in (np.float32, np.float64, np.bool_):
         return array.tobytes()
     numbers = array.view(np.uint16) if array.dtype == np.float16 else array.astype(np.int64).view(np.uint64)
     return b"".join(made_varint(int(n)) for n in numbers.reshape(-1))

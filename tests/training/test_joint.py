@@ -81,6 +81,7 @@ def known(ratios):
     return joint.Measured(np.asarray(ratios, np.float32), np.zeros(len(FEATURES)))
 
 
+@pytest.mark.slow
 @pytest.mark.tf
 @pytest.mark.torch
 @pytest.mark.parametrize(("loss", "clip"), list(zip(LOSSES, (np.inf, 0.01), strict=True)))

@@ -58,7 +58,7 @@ def statistics(L: np.ndarray, x: np.ndarray) -> np.ndarray:
     ])  # fmt: skip
 
 
-def _log(number):
+def _log(number: float) -> float:
     return np.log(max(number, FLOOR))
 
 
@@ -89,21 +89,33 @@ class Estimator:
     def read(cls, path: Path) -> "Estimator":
         """What `write` wrote. Raises KindlingError for anything else."""
         try:
-            about = json.loads(path.read_text(encoding="utf-8"))
+            return cls.parse(path.read_text(encoding="utf-8"), str(path))
+        except (OSError, UnicodeDecodeError) as error:
+            raise KindlingError(f"{path}: not the coefficients of an estimator: {error}") from error
+
+    @classmethod
+    def parse(cls, text: str, source: str) -> "Estimator":
+        """Of the JSON that `write` writes. source: what error messages call it. Raises KindlingError."""
+        try:
+            about = json.loads(text)
             numbers = {str(name): float(weight) for name, weight in about["coefficients"].items()}
             least, most = float(about["least"]), float(about["most"])
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise KindlingError(f"{path}: not the coefficients of an estimator: {error}") from error
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise KindlingError(f"{source}: not the coefficients of an estimator: {error}") from error
         problems = [f"there is no statistic {name}" for name in numbers if name not in (*FEATURES, "constant")]
         if not np.isfinite([*numbers.values(), least, most]).all() or not 0 < least <= most:
             problems.append("its numbers are not finite, or the least guess is not above 0 and below the most")
         if problems:
-            raise KindlingError.of(str(path), problems, "fit it anew with `python -m benchmarks.estimator`")
+            raise KindlingError.of(source, problems, "fit it anew with `python -m benchmarks.estimator`")
         return cls(numbers, least, most)
 
 
 def fit(
-    numbers: np.ndarray, ratios: np.ndarray, names: Sequence[str] = tuple(FEATURES), ridge: float = 1.0, weights=None
+    numbers: np.ndarray,
+    ratios: np.ndarray,
+    names: Sequence[str] = tuple(FEATURES),
+    ridge: float = 1.0,
+    weights: np.ndarray | None = None,
 ) -> Estimator:
     """The estimator whose guesses come closest to `ratios` in their logarithms.
 

@@ -53,6 +53,12 @@ REFUSED = {
     "bundle_size_bomb": "it claims to hold 4,398,046,511,104 bytes of numbers",
     "bundle_sparse_bomb": "it claims to hold 17,179,869,184 bytes of numbers",
     "bundle_of_one_block_again_and_again": "the names in the index are not in order",
+    "v1_shape_bomb": "has shape (1099511627776,) and 12 bytes, which do not go together",
+    "v1_number_bomb": "holds 20,000,000 bytes of whole numbers, and no weight of KinD does",
+    "object_graph_bomb": "its object graph does not have the length that it says",
+    "h5_heap_without_end": "damaged: a heap in it, of strings, does not hold together",
+    "npz_of_deep_names": "a name in it has 30,001 parts, and no variable of KinD does; refused",
+    "pth_that_holds_itself": "it holds more than 100,000 things, and no checkpoint of KinD does; refused",
     "bundle_of_long_names": "a key of the index is longer than its block, or than any name",
 }
 NEED_TORCH = {name for name in REFUSED if "pth" in name}

@@ -1,0 +1,90 @@
+"""A picture however a program has it, as an array that has been checked, and the result in the same way."""
+
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kindling.core.errors import KindlingError
+from kindling.core.model import Array, Model
+from kindling.enhancing.prepared import Prepared, Tile, choose_grid
+from kindling.images import stretch
+from kindling.photos.photo import Photo, read_photo
+from kindling.photos.streams import received
+
+__all__ = ["like", "pixels_of", "prepared"]
+
+ROUNDING = 1e-5  # how far beyond [0, 1] a float may be and still be meant as one of its ends
+
+
+def prepared(array: Array, model: Model, tile: Tile) -> Prepared:
+    """Prepared of the colours of one photo."""
+    colours = array[..., np.newaxis] if array.ndim == 2 else array
+    grey = colours.shape[2] < 3
+    colours = np.repeat(colours[..., :1], 3, axis=2) if grey else colours[..., :3]
+    if array.dtype.kind == "u":
+        photo = Photo(np.ascontiguousarray(colours))
+        grid = choose_grid(photo.size, tile, model, colours.nbytes)
+        return Prepared(photo.stretched, grid, model, photo.pixels, grey)
+    colours = np.clip(colours, 0, 1).astype(np.float32)
+    stretched, grid = stretch(colours), choose_grid(colours.shape[:2], tile, model, colours.nbytes)
+    return Prepared(lambda rows, columns: stretched[rows, columns], grid, model, colours, grey)
+
+
+def like(image: object, array: Array, colours: Array) -> Any:
+    """The result as the image was given: its channels, its alpha, a PIL image."""
+    if array.ndim == 2:
+        result = colours[..., 0]
+    elif array.shape[2] in (2, 4):
+        result = np.concatenate([colours[..., : array.shape[2] - 1], array[..., -1:]], axis=2)
+    else:
+        result = colours[..., : array.shape[2]]
+    if not hasattr(image, "getbands"):
+        return result
+    from PIL import Image
+
+    return Image.fromarray(result)
+
+
+def pixels_of(image: Any) -> Array:
+    """What was given, as an array (h, w), (h, w, c) or (n, h, w, 3) that has been checked."""
+    if isinstance(image, (str, os.PathLike)):
+        return read_photo(Path(image)).pixels
+    if isinstance(image, (bytes, bytearray)):
+        return _opened(image)
+    if hasattr(image, "getbands"):  # a PIL image
+        image = image.convert("RGBA" if image.has_transparency_data else "L" if image.mode in ("1", "L") else "RGB")
+    try:
+        array = np.asarray(image)
+    except ValueError as error:
+        raise KindlingError(f"the image is no array: {error}") from error
+    _check(array)
+    return array
+
+
+def _opened(data):
+    """The bytes of a file, read as the file would be."""
+    with received(io.BytesIO(data), "these bytes") as path:
+        return read_photo(path).pixels
+
+
+def _check(image):
+    channels = image.shape[-1] if image.ndim in (3, 4) else 1
+    known = image.ndim == 2 or (image.ndim == 3 and channels in (1, 2, 3, 4)) or (image.ndim == 4 and channels == 3)
+    if not known or 0 in image.shape:
+        raise KindlingError(
+            f"the image has shape {image.shape}, expected (h, w), (h, w, 3), (h, w, 4) or (n, h, w, 3), none of them 0"
+        )
+    if image.dtype in (np.uint8, np.uint16):
+        return
+    if image.dtype.kind != "f":
+        raise KindlingError(f"the image is {image.dtype}, expected uint8, uint16 or floats in [0, 1]")
+    if np.isnan(image).any():
+        raise KindlingError(f"the image holds NaN in {int(np.isnan(image).sum())} of its {image.size} values")
+    if image.min() < -ROUNDING or image.max() > 1 + ROUNDING:
+        raise KindlingError(
+            f"the image's floats go from {image.min():g} to {image.max():g}, expected [0, 1]; divide by the largest "
+            "value its file can hold, such as 255"
+        )

@@ -1,0 +1,233 @@
+"""A photo and the costly part of enhancing it, done once, for any number of ratios and looks at its parts.
+
+The nets come in as a `Model`, so this file knows no framework. The fusion is the original's own numpy arithmetic,
+which makes the TensorFlow runtime's pixels identical to the authors'.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+
+from kindling.core.errors import KindlingError, OutOfMemory
+from kindling.core.model import Array, Model
+from kindling.core.words import ProtocolName, Ratio
+from kindling.enhancing.memory import auto_grid
+from kindling.enhancing.ratio import (
+    PROTOCOLS,
+    auto_ratio,
+    check_ratio,
+    default_protocol,
+    default_ratio,
+    true_ratio,
+)
+from kindling.enhancing.tiles import Grid, Read, halved, keep, pieces, square, whole
+from kindling.images import as_floats, to_pixels
+from kindling.photos.photo import Photo
+
+__all__ = ["Prepared", "Progress", "Tile", "channels", "check_share", "choose_grid", "prepare"]
+
+Tile = int | Literal["auto"]
+Progress = Callable[[int], None]  # told of pixels that were finished
+
+
+class Prepared:
+    """A photo and the costly part of enhancing it, done once: `R`, `L` and `restored`. `at` is quick after that.
+
+    Arrays are (h, w, 3), of light (h, w, 1), float32 in [0, 1]. R and L are there from the start; restored is computed
+    when it is first needed.
+    """
+
+    def __init__(self, read: Read, grid: Grid, model: Model, own: Array | None = None, grey: bool = False):
+        """read: the stretched photo, by rows and columns; grid: the tiles to go by.
+
+        own: its pixels as they were before, (h, w, 3) of whole numbers or floats, which a strength below 1 blends
+        with; by default those that were read. grey: whether the photo has no colour, so that its pictures have none.
+        """
+        self.model, self.grey = model, grey
+        self._read, self._own = read, own
+        self._kept, self._grid = _in_smaller_tiles(grid, model, lambda grid: (keep(read, grid, model), grid))
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        return self._grid.height, self._grid.width
+
+    @property
+    def image(self) -> Array:
+        """The photo as the nets saw it, stretched to its own minimum and maximum."""
+        return self._read(slice(0, self.size[0]), slice(0, self.size[1]))
+
+    @cached_property
+    def R(self) -> Array:
+        """The reflectance."""
+        return np.ascontiguousarray(self._kept.get(slice(0, self.size[0]))[0])
+
+    @cached_property
+    def L(self) -> Array:
+        """The illumination."""
+        return np.ascontiguousarray(self._kept.get(slice(0, self.size[0]))[1])
+
+    @cached_property
+    def restored(self) -> Array:
+        """The reflectance as the restoration net cleans it."""
+        restored = np.empty_like(self.R)
+        for piece in self._pieces([]):
+            restored[piece.rows, piece.columns] = piece.restored
+        return restored
+
+    @cached_property
+    def auto_ratio(self) -> float:
+        """The ratio that the photo itself suggests; see kindling/enhancing/ratio.py."""
+        return auto_ratio(self._kept, self._read, self._grid, self.model)
+
+    def true_ratio(self, partner: Photo | Array) -> float:
+        """The ratio that evaluate_LOLdataset.py takes from the well-lit `partner`, a photo of the same size."""
+        if isinstance(partner, Photo):
+            return true_ratio(self._kept, partner.stretched, self._grid, self.model)
+        return true_ratio(self._kept, lambda rows, columns: partner[rows, columns], self._grid, self.model)
+
+    def number(self, ratio: Ratio) -> float:
+        """A ratio that is asked for, as a number: "default", "auto" or one from 0 up."""
+        ratio = default_ratio(self.model) if ratio == "default" else ratio
+        return self.auto_ratio if ratio == "auto" else check_ratio(ratio)
+
+    def protocol(self, name: ProtocolName | Literal["default"]) -> ProtocolName:
+        """A protocol that is asked for; KindlingError if it is none."""
+        if name == "default":
+            return default_protocol(self.model)
+        if name not in PROTOCOLS:
+            raise KindlingError(f"a protocol of {name!r}: expected {' or '.join(PROTOCOLS)}")
+        return name
+
+    def adjusted(self, ratio: Ratio) -> Array:
+        """The illumination, adjusted by `ratio`."""
+        (lit,) = self.model.run("adjust", self.L[np.newaxis], ratio=self.number(ratio))
+        return lit[0]
+
+    def at(
+        self,
+        ratio: Ratio = "default",
+        *,
+        protocol: ProtocolName | Literal["default"] = "default",
+        strength: float = 1.0,
+        denoise: float = 1.0,
+    ) -> Array:
+        """The enhanced picture, (h, w, 3) float32 in [0, 1]: adjustment and fusion only.
+
+        ratio: how much lighter, usefully 0 to 5, or "auto", from the photo itself. protocol: "lol", restored *
+        adjusted, or "photo", with the mask and the blend of evaluate.py. Of both, "default" is what suits the weights
+        (kindling/enhancing/ratio.py). strength: from 0, the photo itself, to 1.
+        denoise: from 0, the reflectance as it was decomposed, to 1, as it was restored. Raises KindlingError for values
+        beyond these.
+        """
+        check_share("strength", strength)
+        check_share("denoise", denoise)
+        r = self.R if denoise == 0 else self.restored
+        if 0 < denoise < 1:
+            r = self.R + np.float32(denoise) * (self.restored - self.R)
+        light = self.adjusted(ratio)
+        if self.protocol(protocol) == "lol":
+            picture = r * light
+        else:
+            picture = self.model.family.fuse(self.image, self.R, self.L, r, light)
+        return self._finished(picture, (slice(None), slice(None)), strength)
+
+    def render(
+        self,
+        wanted: Sequence[tuple[str, float | None]],
+        dtype: type = np.uint8,
+        *,
+        protocol: ProtocolName | Literal["default"] = "default",
+        strength: float = 1.0,
+        denoise: float = 1.0,
+        done: Progress = lambda pixels: None,
+    ) -> dict[tuple[str, float | None], Array]:
+        """The pictures that `wanted` names by (what, ratio), as pixels: (h, w, 3), or (h, w, 1) of illumination.
+
+        what: "enhanced", by `protocol`, "lit" (restored * adjusted) or "adjusted", for a ratio; "R", "L" or "restored",
+        for None. They are made tile by tile, so that nothing but their pixels is kept. protocol, strength, denoise: as
+        in `at`. done is told of pixels that were finished.
+        """
+        height, width = self.size
+        ratios = list(dict.fromkeys(ratio for _, ratio in wanted if ratio is not None))
+        pictures: dict[tuple[str, float | None], Array] = {
+            (what, of): np.empty((height, width, channels(what)), dtype) for what, of in wanted
+        }
+
+        source = {"enhanced": "lit" if self.protocol(protocol) == "lol" else "enhanced"}
+
+        def fill(grid):
+            for piece in self._pieces(ratios, grid, denoise):
+                for (what, ratio), picture in pictures.items():
+                    part = getattr(piece, source.get(what, what))
+                    part = part if ratio is None else part[ratios.index(ratio)]
+                    place = piece.rows, piece.columns
+                    if what == "enhanced":
+                        part = self._finished(part, place, strength)
+                    picture[place] = to_pixels(part, dtype)
+                done(piece.image.shape[0] * piece.image.shape[1])
+
+        _in_smaller_tiles(self._grid, self.model, fill)
+        return pictures
+
+    def _finished(self, picture, place, strength):
+        """What is shown of an enhanced piece: grey if the photo is, and blended with the photo itself."""
+        if self.grey:
+            picture = np.broadcast_to(picture.mean(axis=2, keepdims=True), picture.shape)
+        if strength == 1:
+            return picture
+        own = self._read(*place) if self._own is None else as_floats(self._own[place])
+        return own if strength == 0 else own + np.float32(strength) * (picture - own)
+
+    def _pieces(self, ratios, grid=None, denoise=1.0):
+        return pieces(self._read, grid or self._grid, self.model, ratios, kept=self._kept, denoise=denoise)
+
+
+def prepare(photo: Photo | Array, model: Model, tile: Tile = "auto", results: int = 0) -> Prepared:
+    """Decompose a photo, for any number of ratios. photo: of `read_photo`, or (h, w, 3) floats stretched to [0, 1].
+
+    results: bytes that the finished pictures will take.
+    """
+    if isinstance(photo, Photo):
+        grid, grey = choose_grid(photo.size, tile, model, results), photo.grey
+        return Prepared(photo.stretched, grid, model, photo.pixels[..., :3], grey)
+    grid = choose_grid(photo.shape[:2], tile, model, results)
+    return Prepared(lambda rows, columns: photo[rows, columns], grid, model)
+
+
+def choose_grid(size: tuple[int, int], tile: Tile, model: Model, results: int = 0) -> Grid:
+    """The tiles for a photo of (height, width): "auto" by the memory at hand, 0 none, else squares of that side.
+
+    results: bytes that the finished pictures will take. Raises KindlingError if `tile` is none of these.
+    """
+    if tile == "auto":
+        return auto_grid(*size, model, results)
+    if not isinstance(tile, int) or isinstance(tile, bool) or tile < 0:
+        raise KindlingError(f'a tile of {tile!r}: expected a number of pixels, 0 for none, or "auto"')
+    return square(*size, tile, model.family) if tile else whole(*size, model.family)
+
+
+def check_share(name: str, value: float) -> None:
+    """Refuse a strength or denoise that is no number from 0 to 1."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+        raise KindlingError(f"{name} is {value!r}, expected a number from 0 to 1")
+
+
+def _in_smaller_tiles(grid, model, work):
+    """work(grid), and where that runs out of memory, again with smaller tiles until they are as small as they get."""
+    while True:
+        try:
+            return work(grid)
+        except OutOfMemory:
+            model.rest()
+            smaller = halved(grid, model.family)
+            if smaller is None:
+                raise
+            grid = smaller
+
+
+def channels(what: str) -> int:
+    """Of a picture by its name: light has one."""
+    return 1 if what in ("L", "adjusted") else 3
