@@ -38,14 +38,10 @@ for set in lol train stacks night; do
     val="${val:-} --val $WORK/split/$set/val"
     fit="${fit:-} --data $WORK/split/$set/train"
 done
-joint() { # options...: the ratio given at first, then guessed for half of the pairs while the rate falls
-    STATE=joint train joint "$WORK/joint" --init "$START" $mix $val --warm 400 --lr 3e-4 --clip 3 --decay 0.01 \
-        --dark 0.06 --precision bfloat16 --device cpu --validate 4000 "$@"
-}
-joint --steps @FIRST@ --cool 0
-joint --steps @ALL@ --cool @COOL@ --blind 0.5
+STATE=joint train joint "$WORK/joint" --init "$START" $mix $val --steps 5060 --warm 400 --cool 1500 --lr 3e-4 --clip 3 \
+    --decay 0.01 --dark 0.06 --precision bfloat16 --device cpu --validate 4000
 for net in decom_net_train Restoration_net_train illumination_adjust_net_train; do
     rm -rf "checkpoints/$net"
     cp -r "$WORK/joint/$net" "checkpoints/$net"
 done
-"$PYTHON" -m benchmarks.estimator checkpoints $fit $val
+"$PYTHON" -m benchmarks.estimator checkpoints $fit $val --limit 60
