@@ -63,8 +63,8 @@ Examples:
 )  # fmt: skip
 @click.option(
     "--protocol", type=click.Choice(list(PROTOCOLS)),
-    help="Put the picture together as evaluate_LOLdataset.py (lol: restored times adjusted) or as evaluate.py (photo: "
-    "with a mask, and blended with the photo). Default: lol if the weights bring an estimator, else photo.",
+    help="Put the picture together as evaluate_LOLdataset.py (lol: restored times adjusted), so with bright places left "
+    "to the photo (blend), or as evaluate.py (photo). Default: blend if the weights bring an estimator, else photo.",
 )  # fmt: skip
 @click.option(
     "--strength", type=click.FloatRange(0, 1), default=1.0, show_default=True,

@@ -6,5 +6,5 @@ __all__ = ["ProtocolName", "Ratio"]
 
 Ratio = float | Literal["auto", "default"]
 """How much lighter: a number from 0 up; by the photo itself; what suits the weights."""
-ProtocolName = Literal["lol", "photo"]
-"""How the picture is put together: as evaluate_LOLdataset.py, or as evaluate.py."""
+ProtocolName = Literal["lol", "blend", "photo"]
+"""How the picture is put together: as evaluate_LOLdataset.py; that, with bright places left as they are; as evaluate.py."""

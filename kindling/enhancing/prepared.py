@@ -29,6 +29,7 @@ from kindling.photos.photo import Photo
 __all__ = ["Prepared", "Progress", "Tile", "channels", "check_share", "choose_grid", "prepare"]
 
 Tile = int | Literal["auto"]
+PARTS = {"lol": "lit", "blend": "blended", "photo": "enhanced"}  # of a Piece, by protocol
 Progress = Callable[[int], None]  # told of pixels that were finished
 
 
@@ -122,10 +123,9 @@ class Prepared:
         """The enhanced picture, (h, w, 3) float32 in [0, 1]: adjustment and fusion only.
 
         ratio: how much lighter, usefully 0 to 5, or "auto", from the photo itself. protocol: "lol", restored *
-        adjusted, or "photo", with the mask and the blend of evaluate.py. Of both, "default" is what suits the weights
-        (kindling/enhancing/ratio.py). strength: from 0, the photo itself, to 1.
-        denoise: from 0, the reflectance as it was decomposed, to 1, as it was restored. Raises KindlingError for values
-        beyond these.
+        adjusted, "blend", that with bright places left to the photo, or "photo", as evaluate.py. Of both, "default" is
+        what suits the weights (kindling/enhancing/ratio.py). strength: from 0, the photo itself, to 1. denoise: from 0,
+        the reflectance as it was decomposed, to 1, as it was restored. Raises KindlingError for values beyond these.
         """
         check_share("strength", strength)
         check_share("denoise", denoise)
@@ -133,9 +133,11 @@ class Prepared:
         if 0 < denoise < 1:
             r = self.R + np.float32(denoise) * (self.restored - self.R)
         light = self.adjusted(ratio)
-        if self.protocol(protocol) == "lol":
-            picture = r * light
-        else:
+        named = self.protocol(protocol)
+        picture = r * light
+        if named == "blend":
+            picture = self.model.family.blend(self.image, self.L, picture)
+        elif named == "photo":
             picture = self.model.family.fuse(self.image, self.R, self.L, r, light)
         return self._finished(picture, (slice(None), slice(None)), strength)
 
@@ -161,7 +163,7 @@ class Prepared:
             (what, of): np.empty((height, width, channels(what)), dtype) for what, of in wanted
         }
 
-        source = {"enhanced": "lit" if self.protocol(protocol) == "lol" else "enhanced"}
+        source = {"enhanced": PARTS[self.protocol(protocol)]}
 
         def fill(grid):
             for piece in self._pieces(ratios, grid, denoise):

@@ -31,7 +31,7 @@ __all__ = [
 EPSILON = np.float32(0.0001)  # the original's, against division by 0
 LEVEL = np.float32(0.62)  # mean of L over the well-lit photos of pairs/train, by the authors' decomposition
 SEEN = 4e6  # pixels that the estimator looks at, at most
-PROTOCOLS: tuple[ProtocolName, ...] = ("lol", "photo")
+PROTOCOLS: tuple[ProtocolName, ...] = ("lol", "blend", "photo")
 LARGEST = 10.0  # beyond, the adjustment net hardly answers, and a black photo would ask for thousands
 
 
@@ -75,10 +75,12 @@ def default_ratio(model: Model) -> float | Literal["auto"]:
 
 
 def default_protocol(model: Model) -> ProtocolName:
-    """How the picture is put together where nobody says: weights with an estimator were trained on the picture that
-    people get, restored * adjusted, as evaluate_LOLdataset.py; others are blended as their authors' evaluate.py does.
+    """How the picture is put together where nobody says.
+
+    Weights with an estimator were trained on restored * adjusted, so it is that, with what is bright already left to
+    the photo; others are used as their authors' evaluate.py uses them.
     """
-    return "lol" if model.said.get("estimator") else "photo"
+    return "blend" if model.said.get("estimator") else "photo"
 
 
 def check_ratio(ratio: float | str) -> float:

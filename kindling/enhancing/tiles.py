@@ -68,7 +68,7 @@ class Grid:
 class Piece:
     """What the nets made of one tile, halos cut off. Arrays are (h, w, 3) or, of light, (h, w, 1), all in [0, 1].
 
-    adjusted, lit and enhanced hold one array for each ratio.
+    adjusted, lit, blended and enhanced hold one array for each ratio.
     """
 
     rows: slice
@@ -80,6 +80,8 @@ class Piece:
     adjusted: list[Array]
     lit: list[Array]
     """restored * adjusted, as evaluate_LOLdataset.py puts them together."""
+    blended: list[Array]
+    """`lit`, with what is bright already left to the photo."""
     enhanced: list[Array]
 
 
@@ -257,9 +259,11 @@ def _piece(read, grid, model, ratios, tile, present, R, L, denoise):
         lit = lit[0][_within(near, light)]
         adjusted.append(lit[own])
         enhanced.append(family.fuse(image, cut(R, near), cut(L, near), restored, lit)[own])
+    lit_pieces = [restored[own] * light for light in adjusted]
+    image, light = image[own], cut(L, tile)
     return Piece(
-        rows=tile[0], columns=tile[1], image=image[own], R=cut(R, tile), L=cut(L, tile), restored=restored[own],
-        adjusted=adjusted, lit=[restored[own] * light for light in adjusted], enhanced=enhanced,
+        rows=tile[0], columns=tile[1], image=image, R=cut(R, tile), L=light, restored=restored[own], adjusted=adjusted,
+        lit=lit_pieces, blended=[family.blend(image, light, piece) for piece in lit_pieces], enhanced=enhanced,
     )  # fmt: skip
 
 

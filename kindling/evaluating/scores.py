@@ -53,9 +53,8 @@ class Protocol:
 PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
     {
         "lol": Protocol("lit", "restored * adjusted, as evaluate_LOLdataset.py"),
-        "photo": Protocol(
-            "enhanced", "with the mask and the blend with the input, as evaluate.py and kindling enhance"
-        ),
+        "blend": Protocol("blended", "restored * adjusted, with bright places left to the photo, as kindling enhance"),
+        "photo": Protocol("enhanced", "with the mask and the blend with the input, as evaluate.py"),
     }
 )
 

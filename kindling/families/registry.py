@@ -35,6 +35,8 @@ class Family:
     nets: tuple[Net, ...] = ()
     fuse: Fuse | None = None
     """(image, R, L, restored, adjusted) -> the enhanced picture, as its authors' program puts the parts together."""
+    blend: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray] = fusion.blend
+    """(image, L, restored * adjusted) -> the picture, with what is bright already left to the photo."""
     fuse_reach: int = 0
     """How many pixels beyond a pixel `fuse` looks."""
     ratio: float = 5.0

@@ -146,16 +146,16 @@ def test_a_photo_without_colour_stays_without():
 ESTIMATOR = '{"coefficients": {"constant": 0.6931471805599453}, "least": 0.5, "most": 9.0}'
 
 
-@pytest.mark.parametrize(("said", "ratio", "protocol"), [({}, 5.0, "photo"), ({"estimator": ESTIMATOR}, 2.0, "lol")])
+@pytest.mark.parametrize(("said", "ratio", "protocol"), [({}, 5.0, "photo"), ({"estimator": ESTIMATOR}, 2.0, "blend")])
 def test_the_defaults_are_what_suits_the_weights(said, ratio, protocol):
-    """Weights with an estimator were trained on restored * adjusted; others are used as their authors did."""
+    """Weights with an estimator give way to the photo where it is bright; others are used as their authors did."""
     model = FakeModel()
     model.said = said
     prepared = prepare(Photo(NOISE), model)
     assert prepared.number("default") == pytest.approx(ratio)
     np.testing.assert_array_equal(prepared.at(), prepared.at(ratio, protocol=protocol))
     (by_default,) = prepared.render([("enhanced", ratio)]).values()
-    (named,) = prepared.render([("lit" if protocol == "lol" else "enhanced", ratio)], protocol="photo").values()
+    (named,) = prepared.render([("blended" if protocol == "blend" else "enhanced", ratio)], protocol="photo").values()
     np.testing.assert_array_equal(by_default, named)
 
 
@@ -167,5 +167,14 @@ def test_a_damaged_estimator_is_said():
 
 
 def test_a_protocol_that_is_none_is_refused():
-    with pytest.raises(KindlingError, match="a protocol of 'best': expected lol or photo"):
+    with pytest.raises(KindlingError, match="a protocol of 'best': expected lol or blend or photo"):
         prepare(Photo(NOISE), FakeModel()).at(1.0, protocol="best")
+
+
+def test_a_blend_leaves_to_the_photo_what_is_bright():
+    from kindling.families.kind.fusion import blend
+
+    image, lit = np.full((1, 3, 3), 0.9, np.float32), np.full((1, 3, 3), 0.5, np.float32)
+    light = np.array([0, 0.5, 1], np.float32).reshape(1, 3, 1)
+    expected = np.array([0.5, 0.5 + 0.4 / 256, 0.9])
+    np.testing.assert_allclose(blend(image, light, lit)[0, :, 0], expected, rtol=1e-6)

@@ -150,7 +150,7 @@ def test_every_part_of_a_piece_is_the_whole_photos(request):
     image = np.random.default_rng(1).random((75, 150, 3))
     (expected,) = tiling.pieces(lambda rows, columns: image[rows, columns], tiling.whole(75, 150), backend, [1.0, 5.0])
     for piece in tiling.pieces(lambda rows, columns: image[rows, columns], tiling.square(75, 150, 48), backend, [1, 5]):
-        for name in ("image", "R", "L", "restored", "adjusted", "lit", "enhanced"):
+        for name in ("image", "R", "L", "restored", "adjusted", "lit", "blended", "enhanced"):
             got, want = getattr(piece, name), getattr(expected, name)
             got, want = (x if isinstance(x, list) else [x] for x in (got, want))
             for a, b in zip(got, want, strict=True):

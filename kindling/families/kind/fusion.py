@@ -11,6 +11,7 @@ import numpy as np
 GRAY = (0.2125, 0.7154, 0.0721)  # skimage.color.rgb2gray, not the 0.299.. of the training losses
 SIGMA = 3.0  # evaluate.py: filters.gaussian(r_gray, 3)
 RADIUS = 12  # skimage cuts the gaussian at 4 sigma
+BRIGHT = 8  # the power of L in `blend`
 
 
 def gaussian_kernel() -> np.ndarray:
@@ -26,6 +27,16 @@ def mask(R: np.ndarray) -> np.ndarray:
 
     gray = filters.gaussian(color.rgb2gray(R), SIGMA)
     return np.minimum((gray * 2) ** 0.5, 1)[..., np.newaxis]
+
+
+def blend(image: np.ndarray, L: np.ndarray, lit: np.ndarray) -> np.ndarray:
+    """restored * adjusted, giving way to the photo where that is bright already: L^8 image + (1 - L^8) lit.
+
+    image, lit: (h, w, 3), L: (h, w, 1), float32 in [0, 1]. Returns the same. evaluate.py has L itself in place of L^8,
+    which takes half of the light back from what is only half dark.
+    """
+    share = L**BRIGHT
+    return share * image + (1 - share) * lit
 
 
 def fuse(image: np.ndarray, R: np.ndarray, L: np.ndarray, restored: np.ndarray, adjusted: np.ndarray) -> np.ndarray:
