@@ -63,7 +63,7 @@ Examples:
 )  # fmt: skip
 @click.option(
     "--protocol", type=click.Choice(list(PROTOCOLS)),
-    help="Put the picture together as evaluate_LOLdataset.py (lol: restored times adjusted), so with bright places left "
+    help="Put the picture together as evaluate_LOLdataset.py (lol: restored times adjusted), with bright places left "
     "to the photo (blend), or as evaluate.py (photo). Default: blend if the weights bring an estimator, else photo.",
 )  # fmt: skip
 @click.option(

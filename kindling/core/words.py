@@ -7,4 +7,4 @@ __all__ = ["ProtocolName", "Ratio"]
 Ratio = float | Literal["auto", "default"]
 """How much lighter: a number from 0 up; by the photo itself; what suits the weights."""
 ProtocolName = Literal["lol", "blend", "photo"]
-"""How the picture is put together: as evaluate_LOLdataset.py; that, with bright places left as they are; as evaluate.py."""
+"""How the picture is put together: as evaluate_LOLdataset.py; so, but bright places stay; as evaluate.py."""

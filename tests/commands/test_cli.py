@@ -281,7 +281,7 @@ def test_enhance_a_folder_with_a_broken_photo(seeded_npz, tmp_path):
     assert ended.stderr.count("\n") == 1
     assert "broken.png" in ended.stderr
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["caf\u00e9 \u591c_kindle.png", "night_kindle.jpg"]
-    assert Image.open(tmp_path / "out" / "night_kindle.png").size == (24, 18)
+    assert Image.open(tmp_path / "out" / "night_kindle.jpg").size == (24, 18)
     again = kindling("enhance", tmp_path / "in", "-o", tmp_path / "out", "--weights", seeded_npz)
     assert again.returncode == 2
     assert "the output exists already" in again.stderr

@@ -31,7 +31,7 @@ class Hungry(FakeModel):
     ids=["fits", "a hungrier framework", "little is free"],
 )
 def test_a_photo_is_whole_where_the_nets_have_room(free, footprint, whole):
-    grid = memory.auto_grid(1000, 1200, Hungry(footprint, free), 3_600_000)
+    grid = memory.auto_grid(1000, 1100, Hungry(footprint, free), 3_300_000)
     assert ((len(grid.rows), len(grid.columns)) == (1, 1)) is whole
     assert grid.largest * footprint <= memory.ROOM
 

@@ -210,14 +210,14 @@ def test_without_denoising_the_restoration_net_is_not_asked_for(folders):
     model = FakeModel(nets=("DecomNet", "Illumination_adjust_net"))
     evaluation = evaluate(folders, model, denoise=0)
     assert len(evaluation.scores) == 3
-    assert {call[0] for call in model.calls} == {"decompose", "adjust", "rest"}
+    assert {call[0] for call in model.calls} == {"decompose", "adjust"}
     assert evaluation.about["denoise"] == 0
 
 
 REFUSED = {
     "a ratio of no kind": ({"ratio": "bright"}, '"auto" or "gt"'),
     "a ratio below 0": ({"ratio": -1.0}, "from 0 up"),
-    "a protocol": ({"protocol": "best"}, "no protocol 'best'; there are lol, photo"),
+    "a protocol": ({"protocol": "best"}, "no protocol 'best'; there are lol, blend, photo"),
     "denoise": ({"denoise": 2}, "denoise is 2, expected"),
     "a tile": ({"tile": "16"}, "a tile of '16'"),
     "no model": ({"model": "none"}, "no runtime 'none'; there are torch"),
