@@ -12,5 +12,5 @@ ROOT = Path(__file__).parents[1]
 dark = ROOT / "examples" / "dark.png"
 photo = load_images(dark)
 gap = np.ones((photo.shape[0], 6, 3), np.float32)
-picture = kindling.prepare(dark, kindling.open_model(ROOT / "checkpoints")).at(5.0)
+picture = kindling.prepare(dark, kindling.open_model(ROOT / "checkpoints")).at()
 save_images(ROOT / "docs" / "before-after.png", photo, gap, picture)
