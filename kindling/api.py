@@ -58,18 +58,20 @@ def enhance(
     protocol: ProtocolName | Literal["default"] = "default",
     strength: float = 1.0,
     denoise: float = 1.0,
+    device: str = "auto",
+    precision: Precision = "float32",
     progress: Callable[[int], None] = lambda pixels: None,
 ) -> Any:
     """The authors' evaluate.py (Zhang et al., ACM MM 2019) on one photo or a batch of them.
 
-    image: a file's path or its bytes; a PIL image; or an array (h, w), (h, w, 1), (h, w, 3), (h, w, 4) or
-    (n, h, w, 3) of uint8, uint16 or floats in [0, 1]. Each photo is stretched to its own minimum and maximum first, as
-    the original does. model: what `open_model` gave, or the name of a runtime, whose default weights are then loaded
-    once. ratio: how much lighter, usefully 0 to 5, or "auto", from the photo itself. protocol: "lol", restored *
-    adjusted, or "photo", with the mask and the blend of evaluate.py. Of both, "default" is what suits the weights
+    image: a file's path or its bytes; a PIL image; or an array (h, w), (h, w, 1), (h, w, 3), (h, w, 4) or (n, h, w, 3)
+    of uint8, uint16 or floats in [0, 1]. Each photo is stretched to its own minimum and maximum first, as the original
+    does. model: what `open_model` gave, or the name of a runtime, whose default weights are then loaded once. ratio:
+    how much lighter, usefully 0 to 5, or "auto", from the photo itself. protocol: "lol", restored * adjusted, or
+    "photo", with the mask and the blend of evaluate.py. Of both, "default" is what suits the weights
     (kindling/enhancing/ratio.py). tile: pixels, "auto" by the memory at hand, or 0 for none; the result is the same.
-    strength: from 0, the photo itself, to 1. denoise: from 0, no restoration, to 1. progress: told of pixels as they
-    are finished.
+    strength: from 0, the photo itself, to 1. denoise: from 0, no restoration, to 1. device, precision: as in
+    `open_model`, of a model that is only named. progress: told of pixels as they are finished.
 
     Returns a PIL image for a PIL image, and else an array, of the shape and dtype of `image`; of a file (h, w, 3), or
     (h, w, 4) where something shines through, at its own depth. Whole numbers are truncated as the original does; a
@@ -80,7 +82,7 @@ def enhance(
         ratio = check_ratio(ratio)
     array = pictures.pixels_of(image)
     if array.ndim == 4:
-        opened = _loaded(model)
+        opened = _loaded(model, device, precision)
         return np.stack(
             [
                 enhance(
@@ -89,7 +91,7 @@ def enhance(
                 for one in array
             ]
         )
-    prepared, dtype = pictures.prepared(array, _loaded(model), tile), array.dtype
+    prepared, dtype = pictures.prepared(array, _loaded(model, device, precision), tile), array.dtype
     if dtype.kind == "f":
         colours = prepared.at(ratio, protocol=protocol, strength=strength, denoise=denoise)
         progress(array.shape[0] * array.shape[1])
@@ -101,15 +103,22 @@ def enhance(
     return pictures.like(image, array, colours.astype(dtype, copy=False))
 
 
-def prepare(image: "Picture", model: Model | str = "torch", tile: Tile = "auto") -> Prepared:
+def prepare(
+    image: "Picture",
+    model: Model | str = "torch",
+    tile: Tile = "auto",
+    *,
+    device: str = "auto",
+    precision: Precision = "float32",
+) -> Prepared:
     """Decompose a photo once, for any number of ratios, strengths and looks at its parts.
 
-    image, model, tile: as in `enhance`, but no batch. `Prepared.at(ratio)` gives floats in [0, 1].
+    image, model, tile, device, precision: as in `enhance`, but no batch. `Prepared.at(ratio)` gives floats in [0, 1].
     """
     array = pictures.pixels_of(image)
     if array.ndim == 4:
         raise KindlingError(f"the image has shape {array.shape}: expected one photo, (h, w, 3)")
-    return pictures.prepared(array, _loaded(model), tile)
+    return pictures.prepared(array, _loaded(model, device, precision), tile)
 
 
 def evaluate(
@@ -277,10 +286,12 @@ def _opened_for(
     return model, about
 
 
-def _loaded(model: Model | str) -> Model:
-    return _open_once(model, str(default_weights().resolve())) if isinstance(model, str) else model
+def _loaded(model: Model | str, device: str, precision: Precision) -> Model:
+    if not isinstance(model, str):
+        return model
+    return _open_once(model, str(default_weights().resolve()), device, precision)
 
 
 @lru_cache(maxsize=2)
-def _open_once(runtime: str, weights: str) -> Model:
-    return open_model(weights, runtime)
+def _open_once(runtime: str, weights: str, device: str, precision: Precision) -> Model:
+    return open_model(weights, runtime, device=device, precision=precision)

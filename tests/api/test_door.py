@@ -131,7 +131,7 @@ def test_a_model_named_by_a_word_is_loaded_once(seeded_npz, monkeypatch):
     opened = []
     monkeypatch.setenv("KINDLING_WEIGHTS", str(seeded_npz))
     real = kindling.open_model
-    monkeypatch.setattr(api, "open_model", lambda *names: opened.append(names) or real(*names))
+    monkeypatch.setattr(api, "open_model", lambda *names, **more: opened.append(names) or real(*names, **more))
     for _ in range(2):
         kindling.enhance(NOISE, "torch")
     assert opened == [(str(seeded_npz), "torch")]
