@@ -302,7 +302,9 @@ def test_without_metadata_wide_colours_become_srgb(tmp_path, display_p3, dtype):
     assert np.abs(by_points.pixels.astype(int) - bare.pixels).max() <= np.iinfo(dtype).max // 255 * 2
 
 
-@pytest.mark.parametrize("carried", [{}, {"icc": SRGB}, {"exif": exif()}, {"chunks": CHUNKS}], ids=str)
+@pytest.mark.parametrize(
+    "carried", [{}, {"icc": SRGB}, {"exif": exif()}, {"chunks": CHUNKS}], ids=["nothing", "icc", "exif", "chunks"]
+)
 def test_without_metadata_pixels_of_srgb_stay(carried):
     photo = Photo(noise(), noise(bands=1), carried)
     bare = without_metadata(photo)
