@@ -49,8 +49,6 @@ class Runtime:
     """`module:class` that trains one net; empty if it cannot."""
     joint_trainer: str = ""
     """`module:class` that trains all nets together."""
-    devices: tuple[str, ...] = ("cpu",)
-    """What --device may say, beside a number behind the second word of a pair such as cuda:1."""
     keeps_memory: bool = True
     """Whether it keeps freed memory for itself; PyTorch asks the system anew for each large tensor."""
 
@@ -64,7 +62,6 @@ RUNTIMES: Mapping[str, Runtime] = {
             open="kind_torch.runtime:open_model",
             trainer="kind_torch.train:Trainer",
             joint_trainer="kind_torch.joint:JointTrainer",
-            devices=("auto", "cpu", "cuda", "mps"),
             keeps_memory=False,
         ),
         Runtime(
@@ -73,7 +70,6 @@ RUNTIMES: Mapping[str, Runtime] = {
             open="kind_tf.runtime:open_model",
             trainer="kind_tf.train:Trainer",
             joint_trainer="kind_tf.joint:JointTrainer",
-            devices=("auto", "cpu", "cuda"),
         ),
     )
 }

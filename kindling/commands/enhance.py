@@ -4,6 +4,7 @@ import contextlib
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from kindling.runtimes import RUNTIMES, Precision, open_model
 
 USEFUL = 5.0  # the largest ratio the original speaks of
 PIPE = "-"  # standard input or output
+TYPED = click.core.ParameterSource.COMMANDLINE
 START = 64  # bytes by which a kind is told
 EXAMPLES = """\b
 Examples:
@@ -112,9 +114,16 @@ def enhance(
 
     if PIPE in map(str, inputs) or out == PIPE:
         return _through_a_pipe(inputs, out, naming, force, opened, dials)
+    context = click.get_current_context()
     searched = find(inputs, recursive, None if Path(out).is_file() else Path(out))
+    if aim(out, searched.photos) is not None:
+        typed = [name for name in ("suffix", "ext", "first_dot") if context.get_parameter_source(name) is TYPED]
+        if typed:
+            options_named = ", ".join(f"--{name.replace('_', '-')}" for name in typed)
+            raise click.UsageError(f"-o {out} names the picture itself, so {options_named} has nothing to say.")
     jobs = plan(searched.photos, out, naming, force, skip_existing)
     failed: list[str] = []
+    left: Counter[str] = Counter()
     taken: dict[Path, dict[str, float]] = {}
     pixels, seconds, said = 0, 0.0, ""
     if jobs:
@@ -124,7 +133,9 @@ def enhance(
         with Bar(jobs) as bar:
             for job in jobs:
                 try:
-                    taken[job.photo] = dict(enhance_file(job, model, done=bar.advance, **dials))
+                    taken[job.photo] = dict(
+                        enhance_file(job, model, done=bar.advance, lost=lambda thing: left.update([thing]), **dials)
+                    )
                     pixels += bar.finish(job)
                 except (KindlingError, MemoryError) as error:
                     failed.append(str(error) if str(job.photo) in str(error) else f"{job.photo}: {error}")
@@ -133,6 +144,8 @@ def enhance(
         seconds = time.monotonic() - started
     for reason in failed:
         click.echo(f"kindling: {_printable(reason)}", err=True)
+    for thing, count in left.items():
+        click.echo(f"kindling: no room in the pictures' kind of file for {thing} ({count} photos)", err=True)
     for photo, numbers in taken.items():
         for name in ("auto", "default"):
             if name in numbers and ("auto" in said or name == "auto"):

@@ -31,31 +31,18 @@ FOLDER = "joint"  # beside the folders of the nets
 SAMPLE = 48  # training pairs that the blind guess of a validation is fitted to
 
 
-class _Weighted(click.ParamType):
-    name = "DIR[:WEIGHT]"
-
-    def convert(self, value, param, ctx):
-        if isinstance(value, tuple):
-            return value
-        folder, colon, weight = value.rpartition(":")
-        if not colon or Path(value).is_dir():
-            return Path(value), 1.0
-        try:
-            number = float(weight)
-        except ValueError:
-            number = 0.0
-        if not 0 < number < float("inf"):
-            self.fail(f"{value!r} is not DIR or DIR:WEIGHT, as in photos:2, with a weight above 0", param, ctx)
-        return Path(folder), number
-
-
 SHARE = click.FloatRange(0, 1)
 WEIGHT = click.FloatRange(0)
 
 
 @click.command()
 @click.option(
-    "--data", "folders", multiple=True, required=True, type=_Weighted(), help="low/ and high/; may be given again."
+    "--data",
+    "folders",
+    multiple=True,
+    required=True,
+    type=options.Weighted(),
+    help="low/ and high/; may be given again.",
 )
 @click.option(
     "--out", required=True, type=click.Path(path_type=Path), help="Weights go here, in the original's layout."

@@ -34,6 +34,26 @@ class Ratio(click.ParamType):
         return number
 
 
+class Weighted(click.ParamType):
+    """A folder and how much it counts: (path, weight above 0), by default 1."""
+
+    name = "DIR[:WEIGHT]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Path, float]:
+        if isinstance(value, tuple):
+            return value
+        folder, colon, weight = value.rpartition(":")
+        if not colon or Path(value).is_dir():
+            return Path(value), 1.0
+        try:
+            number = float(weight)
+        except ValueError:
+            number = 0.0
+        if not 0 < number < float("inf"):
+            self.fail(f"{value!r} is not DIR or DIR:WEIGHT, as in photos:2, with a weight above 0", param, ctx)
+        return Path(folder), number
+
+
 class Tile(click.ParamType):
     """A number of pixels, 0 for none, or the word auto."""
 

@@ -15,7 +15,8 @@ import numpy as np
 from kindling.core.errors import KindlingError
 from kindling.core.model import Array, Model
 from kindling.core.words import ProtocolName
-from kindling.enhancing.tiles import Grid, Kept, Read, decompose
+from kindling.enhancing.kept import Kept
+from kindling.enhancing.tiles import Grid, Read, decompose
 from kindling.families.kind.estimator import Estimator
 
 __all__ = [

@@ -3,7 +3,7 @@
 kindling/enhancing/prepared.py makes the pictures, tile by tile.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -23,6 +23,7 @@ from kindling.photos.photo import (
     MEGAPIXELS,
     Photo,
     check_targets,
+    lost_in,
     read_photo,
     write_photo,
 )
@@ -56,10 +57,12 @@ def enhance_file(
     strength: float = 1.0,
     denoise: float = 1.0,
     done: Progress = lambda pixels: None,
+    lost: Callable[[str], None] = lambda thing: None,
 ) -> Mapping[str, float]:
     """Read a photo, make the pictures that `job` lists, and only when all are written give them their names.
 
-    max_side: make it smaller first, so that neither side has more pixels. Returns the ratios that were taken, by how
+    max_side: make it smaller first, so that neither side has more pixels. lost: told of each thing that rides along
+    with the photo and has no room in its picture's kind of file. Returns the ratios that were taken, by how
     they were asked for: {"5": 5.0}, {"auto": 3.1}. Raises KindlingError for a photo that cannot be read or a picture
     that cannot be written, before any work where that can be seen.
     """
@@ -68,6 +71,8 @@ def enhance_file(
         photo = smaller(photo, max_side)
     asked = list(dict.fromkeys([*job.ratios, *(of for _, of in job.targets if of is not None)])) or ["default"]
     names = list(job.targets.values())
+    for thing in lost_in(photo, names[0]) if metadata else ():
+        lost(thing)
     check_targets(job.photo, photo, dict.fromkeys(names, 1))
     if not metadata:
         try:

@@ -11,23 +11,19 @@ reader's, and a ratio taken from the illumination, which is the caller's.
 """
 
 import math
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO
 
 import numpy as np
 
 from kindling.core.errors import KindlingError
-from kindling.core.files import reason
 from kindling.core.model import Array, Model
+from kindling.enhancing.kept import Kept
 from kindling.families.registry import KIND, Family
 
-__all__ = ["Grid", "Kept", "Piece", "Read", "decompose", "fitting", "halved", "inside", "pieces", "square", "whole"]
+__all__ = ["Grid", "Piece", "Read", "decompose", "fitting", "halved", "inside", "pieces", "square", "whole"]
 
 Read = Callable[[slice, slice], Array]  # rows, columns -> (h, w, 3) in [0, 1], stretched over the whole photo
-STRIP = 64  # rows that are written to that file together
-IN_MEMORY = 256e6  # bytes of R and L that are kept in memory; those of a larger photo go to a temporary file
 
 
 @dataclass(frozen=True)
@@ -83,47 +79,6 @@ class Piece:
     blended: list[Array]
     """`lit`, with what is bright already left to the photo."""
     enhanced: list[Array]
-
-
-class Kept:
-    """R and L of a whole photo, put in band by band and asked for by rows: what decomposing it once is good for.
-
-    Those of a large photo lie in a temporary file, which the system deletes with the process.
-    """
-
-    def __init__(self, height: int, width: int, dtype: np.dtype):
-        self.shape, self.dtype = (height, width, 4), np.dtype(dtype)
-        self.row = width * 4 * self.dtype.itemsize
-        in_memory = height * self.row <= IN_MEMORY
-        self._store: Array | BinaryIO = (
-            np.empty(self.shape, dtype) if in_memory else tempfile.TemporaryFile()  # noqa: SIM115 - closed with the object
-        )
-
-    def put(self, rows: slice, R: Array, L: Array) -> None:
-        """Keep these rows. R: (h, w, 3), L: (h, w, 1)."""
-        if isinstance(self._store, np.ndarray):
-            self._store[rows, :, :3], self._store[rows, :, 3:] = R, L
-        else:
-            self._store.seek(rows.start * self.row)
-            for top in range(0, _length(rows), STRIP):  # in strips, or R and L would be in memory twice more
-                strip = slice(top, top + STRIP)
-                try:
-                    self._store.write(np.concatenate([R[strip], L[strip]], axis=2).tobytes())
-                except OSError as error:
-                    raise KindlingError(
-                        f"the folder for temporary files, {tempfile.gettempdir()}: {reason(error)}; set TMPDIR to "
-                        "one with room"
-                    ) from error
-
-    def get(self, rows: slice) -> tuple[Array, Array]:
-        """R (h, w, 3) and L (h, w, 1) of these rows."""
-        if isinstance(self._store, np.ndarray):
-            band = self._store[rows]
-        else:
-            self._store.seek(rows.start * self.row)
-            numbers = np.frombuffer(self._store.read(_length(rows) * self.row), self.dtype)
-            band = numbers.reshape(_length(rows), *self.shape[1:])
-        return band[..., :3], band[..., 3:]
 
 
 def whole(height: int, width: int, family: Family = KIND) -> Grid:

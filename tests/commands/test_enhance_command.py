@@ -279,3 +279,27 @@ def test_pipes_that_are_refused(arguments, data, words, monkeypatch, capsys):
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(data)))
     assert main(["enhance", *arguments]) == 2
     assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", [["--ext", "tiff"], ["--suffix", "_x"], ["--first-dot"]], ids=lambda o: o[0])
+def test_options_that_a_named_file_leaves_nothing_to(tmp_path, option, capsys):
+    from kindling.cli import main
+
+    Image.new("RGB", (9, 9), (9, 60, 9)).save(tmp_path / "a.png")
+    assert main(["enhance", str(tmp_path / "a.png"), "-o", str(tmp_path / "b.png"), *option]) == 2
+    assert f"names the picture itself, so {option[0]} has nothing to say" in capsys.readouterr().err
+
+
+def test_what_has_no_room_is_said(tmp_path, seeded_npz, capsys):
+    from PIL.PngImagePlugin import PngInfo
+
+    from kindling.cli import main
+
+    texts = PngInfo()
+    texts.add_text("Title", "a night")
+    Image.new("RGB", (9, 9), (9, 60, 9)).save(tmp_path / "a.png", pnginfo=texts)
+    arguments = ["enhance", str(tmp_path / "a.png"), "--weights", str(seeded_npz)]
+    assert main([*arguments, "-o", str(tmp_path / "b.jpg")]) == 0
+    assert "no room in the pictures' kind of file for PNG's text (1 photos)" in capsys.readouterr().err
+    assert main([*arguments, "-o", str(tmp_path / "c.png")]) == 0
+    assert capsys.readouterr().err == ""

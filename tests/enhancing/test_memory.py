@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from kindling.enhancing import memory
-from kindling.enhancing.tiles import IN_MEMORY
+from kindling.enhancing.kept import IN_MEMORY
 from tests.support.models import FakeModel
 
 

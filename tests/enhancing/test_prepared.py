@@ -5,9 +5,10 @@ import pytest
 
 from kindling import KindlingError
 from kindling.core.errors import OutOfMemory
-from kindling.enhancing import tiles
+from kindling.enhancing import kept as keeping
+from kindling.enhancing.kept import Kept
 from kindling.enhancing.render import prepare
-from kindling.enhancing.tiles import Kept, halved, square, whole
+from kindling.enhancing.tiles import halved, square, whole
 from kindling.photos.photo import Photo
 from tests.support.models import FakeModel
 
@@ -119,7 +120,7 @@ def test_halving_ends():
 
 @pytest.mark.parametrize("limit", [0, 1e9], ids=["file", "memory"])
 def test_what_is_kept_is_what_was_put_in(monkeypatch, limit):
-    monkeypatch.setattr(tiles, "IN_MEMORY", limit)
+    monkeypatch.setattr(keeping, "IN_MEMORY", limit)
     R, L = np.random.default_rng(1).random((50, 7, 4), np.float32)[..., :3], np.ones((50, 7, 1), np.float32)
     kept = Kept(50, 7, np.float32)
     for rows in square(50, 7, 16).rows:

@@ -28,21 +28,6 @@ def weights(tmp_path_factory):
     return path
 
 
-@pytest.fixture(scope="module")
-def pairs(tmp_path_factory):
-    """Three pairs of 40x44: blocks of colour, bright, and the same at a fifth of the light."""
-    from PIL import Image
-
-    folder = tmp_path_factory.mktemp("pairs")
-    for number in range(3):
-        random = np.random.default_rng(number)
-        bright = np.kron(random.integers(40, 256, (5, 4, 3)), np.ones((8, 11, 1))).astype(np.uint8)
-        for side, image in (("low", bright // 5), ("high", bright)):
-            (folder / side).mkdir(exist_ok=True)
-            Image.fromarray(image).save(folder / side / f"{number}.png")
-    return folder
-
-
 def photos(count=2, size=(40, 48)):
     random = np.random.default_rng(7)
     bright = [random.integers(30, 256, (*size, 3)).astype(np.uint8) for _ in range(count)]
