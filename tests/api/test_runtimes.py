@@ -107,3 +107,33 @@ def test_out_of_memory_is_told_in_our_words(seeded_npz, framework, monkeypatch):
     monkeypatch.setattr(arrays, "run", full)
     with pytest.raises(OutOfMemory, match=r"cpu has no room for a tile of \(1, 4, 4, 3\)"):
         model.run("decompose", np.zeros((1, 4, 4, 3), np.float32))
+
+
+PROGRAMS = {
+    "nothing": "",
+    "the switches of today": "c.matmul.fp32_precision = n.conv.fp32_precision = 'tf32'",
+    "those of before": "c.matmul.allow_tf32 = n.allow_tf32 = True",
+}
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("program", PROGRAMS.values(), ids=PROGRAMS)
+def test_tf32_is_off_while_a_model_runs_on_a_gpu_and_as_it_was_afterwards(program):
+    """The switches are there without a GPU too. A program of its own, because PyTorch remembers which kind was used."""
+    import subprocess
+    import sys
+
+    lines = f"""if True:
+        import torch
+        from kind_torch import runtime
+        c, n = torch.backends.cuda, torch.backends.cudnn
+        def now():
+            return c.matmul.fp32_precision, n.conv.fp32_precision
+        {program}
+        before = now()
+        with runtime._exact_products(torch.device("cuda")):
+            assert now() == ("ieee", "ieee"), now()
+        assert now() == before, (now(), before)
+    """
+    run = subprocess.run([sys.executable, "-c", lines], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
