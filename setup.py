@@ -19,13 +19,23 @@ TF = [
 TORCH = ["torch >= 2.10"]  # older ones can be made to run code by a file loaded with weights_only
 TRAIN = ["accelerate >= 1.0", "tensorboard >= 2.18"]
 RAW = ["rawpy >= 0.24"]
+ONNX = ["onnx >= 1.17", "onnxruntime >= 1.20", "onnxscript >= 0.5"]
+OPENVINO = ["openvino >= 2025.0"]
+UI = ["gradio >= 6.0"]
+RAY = ["ray[data] >= 2.40", "pyarrow >= 17"]
 VGG = ["torchvision >= 0.25"]  # only for its own weights of the perceptual loss; it must fit torch's very build
 DEV = [
     "build >= 1.2",
     "coverage >= 7.4",
     "hypothesis >= 6.100",
+    "ipykernel >= 6.29",
     "matplotlib >= 3.9",
+    "mkdocs-material >= 9.5",
+    "mkdocstrings[python] >= 0.26",
     "mypy >= 1.18",
+    "nbclient >= 0.10",
+    "nbformat >= 5.10",
+    "playwright >= 1.48",  # drives a Chromium that is installed already; it downloads none
     "pytest >= 8.0",
     "pytest-xdist >= 3.5",
     "ruff >= 0.9",
@@ -85,7 +95,11 @@ setup(
     extras_require={
         "tf": TF,
         "torch": TORCH,
-        "all": TF + TORCH + TRAIN + RAW,
+        "onnx": ONNX,
+        "openvino": OPENVINO,
+        "ui": UI,
+        "ray": RAY,
+        "all": TF + TORCH + TRAIN + RAW + ONNX + OPENVINO + UI + RAY,
         "raw": RAW,
         "train": TRAIN,
         "vgg": VGG,

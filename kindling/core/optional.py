@@ -17,6 +17,11 @@ EXTRAS = {
     "accelerate": (("accelerate",), "Hugging Face accelerate", "train"),
     "tensorboard": (("tensorboard",), "TensorBoard", "train"),
     "torchvision": (("torchvision",), "torchvision", "vgg"),
+    "onnx": (("onnx", "onnxscript"), "onnx with onnxscript", "onnx"),
+    "onnxruntime": (("onnxruntime",), "ONNX Runtime", "onnx"),
+    "openvino": (("openvino",), "OpenVINO", "openvino"),
+    "gradio": (("gradio",), "Gradio", "ui"),
+    "ray": (("ray", "pyarrow"), "Ray with pyarrow", "ray"),
 }
 
 
