@@ -46,7 +46,7 @@ def load(path: Path, net: Net, form: str) -> Callable[..., tuple[Array, ...]]:
     def run(*arrays: Array) -> tuple[Array, ...]:
         with torch.inference_mode():
             results = program(*(torch.from_numpy(np.ascontiguousarray(x)) for x in arrays))
-        return tuple(result.numpy() for result in results)
+        return tuple(np.ascontiguousarray(result.numpy()) for result in results)
 
     return run
 
@@ -88,9 +88,10 @@ class _Nhwc(nn.Module):
         self.net = net
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        results = self.net(*(x.permute(TO_NCHW) for x in inputs))
+        # Copied, because for strides that are both orders at once, as of a batch of one, PyTorch traces one case alone.
+        results = self.net(*(x.permute(TO_NCHW).clone(memory_format=torch.contiguous_format) for x in inputs))
         results = results if isinstance(results, tuple) else (results,)
-        return tuple(result.permute(TO_NHWC).contiguous() for result in results)
+        return tuple(result.permute(TO_NHWC) for result in results)
 
 
 class _One(nn.Module):
@@ -186,7 +187,9 @@ class _Writer:
             inputs.append(self.constant(f"{scope}.bias", conv.bias))
         padding = [int(side) for side in conv.padding] * 2
         strides = list(conv.stride)
-        out = self.node("Conv", inputs, f"{scope}/BiasAdd", pads=padding, strides=strides, kernel_shape=conv.kernel_size)
+        out = self.node(
+            "Conv", inputs, f"{scope}/BiasAdd", pads=padding, strides=strides, kernel_shape=conv.kernel_size
+        )
         if conv.activation_fn is None:
             return out
         return OPERATIONS[conv.activation_fn](self, scope, out)

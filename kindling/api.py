@@ -34,7 +34,17 @@ from kindling.evaluating.scores import Settings
 from kindling.parity.check import SIZES, Case, Report, Side, compare, random_cases
 from kindling.parity.diagnosis import diagnose
 from kindling.photos.photo import read_photo
-from kindling.runtimes import RUNTIMES, Precision, default_weights, find_runtime, open_arrays, open_model, trainer
+from kindling.runtimes import (
+    RUNTIMES,
+    Precision,
+    default_weights,
+    export,
+    find_runtime,
+    open_arrays,
+    open_model,
+    open_weights,
+    trainer,
+)
 from kindling.training.run import Done, Doors
 from kindling.training.run import train as run_training
 
@@ -43,7 +53,7 @@ if TYPE_CHECKING:
 
     Picture = str | os.PathLike[str] | bytes | Array | Image
 
-__all__ = ["enhance", "evaluate", "inspect", "open_model", "parity", "prepare", "train"]
+__all__ = ["enhance", "evaluate", "export", "inspect", "open_model", "parity", "prepare", "train"]
 
 NAMES = {"tf": "TF"}  # what a side is called in a report, where that is not its runtime's name
 LARGEST = 512  # a side of a photo in parity; float64 through the restoration net takes 10 kB a pixel, so 2.6 GB
@@ -275,11 +285,9 @@ def _opened_for(
     """A model, opened where it is only named, and what evaluation.json says of it."""
     about: dict[str, object] = {}
     if isinstance(model, str):
-        find_runtime(model)  # a wrong word is said before a large file is read
         source = str(weights or default_weights())
-        variables, said = own("convert").read_all(Path(source))
-        about = {"weights": source, "fingerprint": own("convert").fingerprint(variables)}
-        model = open_arrays(variables, model, device=device, precision=precision, source=source, said=said)
+        model, fingerprint = open_weights(source, model, device=device, precision=precision)
+        about = {"weights": source, "fingerprint": fingerprint}
     if model.runtime in RUNTIMES:
         name = RUNTIMES[model.runtime].framework
         about["versions"] = {name: import_framework(name, f"--runtime {model.runtime}").__version__}

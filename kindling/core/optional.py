@@ -17,7 +17,7 @@ EXTRAS = {
     "accelerate": (("accelerate",), "Hugging Face accelerate", "train"),
     "tensorboard": (("tensorboard",), "TensorBoard", "train"),
     "torchvision": (("torchvision",), "torchvision", "vgg"),
-    "onnx": (("onnx", "onnxscript"), "onnx with onnxscript", "onnx"),
+    "onnx": (("onnx",), "onnx", "onnx"),
     "onnxruntime": (("onnxruntime",), "ONNX Runtime", "onnx"),
     "openvino": (("openvino",), "OpenVINO", "openvino"),
     "gradio": (("gradio",), "Gradio", "ui"),
