@@ -14,6 +14,7 @@ import tensorflow as tf
 from kind_tf.kind import KinD
 from kindling.core.errors import OutOfMemory
 from kindling.core.model import Array
+from kindling.core.optional import stderr_held_back
 from kindling.families.table import Net
 
 __all__ = ["load", "write"]
@@ -73,9 +74,10 @@ def _saved_model(path: Path, net: Net) -> Callable[..., tuple[Array, ...]]:
 
 
 def _lite(path: Path, net: Net) -> Callable[..., tuple[Array, ...]]:
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), stderr_held_back():  # its C++ greets on stderr
         warnings.filterwarnings("ignore", ".*tf.lite.Interpreter is deprecated")  # LiteRT, which it names, runs it too
         interpreter: Any = tf.lite.Interpreter(model_path=str(path))
+        interpreter.allocate_tensors()
     runner = interpreter.get_signature_runner(SIGNATURE)
 
     def run(*arrays: Array) -> tuple[Array, ...]:

@@ -31,6 +31,7 @@ from kindling.enhancing.render import Prepared, Tile
 from kindling.evaluating import evaluation
 from kindling.evaluating.evaluation import Evaluation, Folder
 from kindling.evaluating.scores import Settings
+from kindling.exported.description import is_export
 from kindling.parity.check import SIZES, Case, Report, Side, compare, random_cases
 from kindling.parity.diagnosis import diagnose
 from kindling.photos.photo import read_photo
@@ -179,7 +180,7 @@ def parity(
     weights: str | os.PathLike[str] | None = None,
     port_weights: str | os.PathLike[str] | None = None,
     *,
-    reference: str = "tf",
+    reference: str | None = None,
     port: str = "torch",
     device: str = "cpu",
     images: Iterable[str | os.PathLike[str]] = (),
@@ -190,23 +191,22 @@ def parity(
 ) -> Report:
     """Do two runtimes compute the same? Every output and every layer on the same arrays, in float32 and float64.
 
-    weights: by default `default_weights`. port_weights: of the port, if from a file of their own. device: where the
+    A port that is a graph, such as "onnx", has neither layers nor float64: its outputs are held against the float64 of
+    the reference. weights: by default `default_weights`. port_weights: of the port, if from a file of their own, or an
+    export. reference: by default "tf" for "torch", and "torch" for any other port. device: where the
     port runs; the reference runs on the CPU. images: photos to compare on, too; of one larger than 512 a side the
     bottom right corner. sizes: of random input, "HxW" or "NxHxW". tolerance: judge float32 by it alone. progress: told
     the name of each case, its number and how many there are. Raises KindlingError if a runtime or a net is missing.
     """
+    reference = reference or ("tf" if port == "torch" else "torch")
     cases = [photo_case(image) for image in images] + random_cases(sizes, seed)
-    variables, ported = parity_weights(weights or default_weights(), port_weights, (reference, port))
-    sources = (str(weights or default_weights()), str(port_weights or weights or default_weights()))
-    first, second = (
-        Side(NAMES.get(name, name), *(
-            open_arrays(arrays, name, device=place, precision=precision, source=source)
-            for precision in ("float32", "float64")
-        ))
-        for name, arrays, source, place in zip(
-            (reference, port), (variables, ported), sources, ("cpu", device), strict=True
-        )
-    )  # fmt: skip
+    source = str(weights or default_weights())
+    variables, ported = parity_weights(source, port_weights, (reference, port))
+    first = _side(reference, variables, source, "cpu")
+    if port_weights and is_export(Path(port_weights)):
+        second = Side(NAMES.get(port, port), open_model(port_weights, port, device=device), None)
+    else:
+        second = _side(port, ported, str(port_weights or source), device)
 
     def announced() -> Iterator[Case]:
         for number, case in enumerate(cases, start=1):
@@ -214,7 +214,7 @@ def parity(
             yield case
 
     report = compare(first, second, announced(), tolerance)
-    return report if report.ok else replace(report, diagnosis=diagnose(variables, ported))
+    return report if report.ok or second.double is None else replace(report, diagnosis=diagnose(variables, ported))
 
 
 def train(
@@ -260,6 +260,8 @@ def parity_weights(
         import_framework(find_runtime(name).framework, "kindling parity")
     convert = own("convert")
     variables = convert.read(weights)
+    if port_weights and is_export(Path(port_weights)):
+        return variables, variables  # an export has graphs, and no variables of its own
     # There and back by the rule that every converted file goes through, so that a fault in it is seen here.
     ported = convert.read(port_weights) if port_weights else to_slim(to_torch(variables))
     nets = convert.nets_in(variables)
@@ -267,6 +269,16 @@ def parity_weights(
     if missing:
         raise KindlingError(f"{port_weights}: {', '.join(missing)} is not in it, but in {weights}")
     return variables, {name: array for name, array in ported.items() if name.split("/")[0] in nets}
+
+
+def _side(name: str, variables: Mapping[str, Array], source: str, device: str) -> Side:
+    """Both models of a runtime, or the one of a runtime that has no float64."""
+
+    def opened(precision: Precision) -> Any:
+        return open_arrays(variables, name, device=device, precision=precision, source=source)
+
+    double = opened("float64") if find_runtime(name).layered else None
+    return Side(NAMES.get(name, name), opened("float32"), double)
 
 
 def photo_case(path: str | os.PathLike[str]) -> Case:

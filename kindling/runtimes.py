@@ -29,9 +29,7 @@ if TYPE_CHECKING:  # what the rows name by strings keeps the protocols
     import kind_torch.joint
     import kind_torch.runtime
     import kind_torch.train
-    import kindling.exported.model
 
-    _EXPORTED: type[Model] = kindling.exported.model.Exported
     _MODELS: tuple[type[Layered], ...] = (kind_torch.runtime.Model, kind_tf.runtime.Model)
     _TRAINERS: tuple[type[Trainer], ...] = (
         kind_torch.train.Trainer, kind_torch.joint.JointTrainer, kind_tf.train.Trainer, kind_tf.joint.JointTrainer,
@@ -70,6 +68,8 @@ class Runtime:
     """`module:class` that trains one net; empty if it cannot."""
     joint_trainer: str = ""
     """`module:class` that trains all nets together."""
+    layered: bool = False
+    """Whether it shows its layers and computes in float64 too, as parity asks of a reference."""
     keeps_memory: bool = True
     """Whether it keeps freed memory for itself; PyTorch asks the system anew for each large tensor."""
 
@@ -83,6 +83,7 @@ RUNTIMES: Mapping[str, Runtime] = {
             open="kind_torch.runtime:open_model",
             trainer="kind_torch.train:Trainer",
             joint_trainer="kind_torch.joint:JointTrainer",
+            layered=True,
             keeps_memory=False,
         ),
         Runtime(
@@ -91,6 +92,7 @@ RUNTIMES: Mapping[str, Runtime] = {
             open="kind_tf.runtime:open_model",
             trainer="kind_tf.train:Trainer",
             joint_trainer="kind_tf.joint:JointTrainer",
+            layered=True,
         ),
         Runtime(
             name="onnx",

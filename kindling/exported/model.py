@@ -37,20 +37,20 @@ class Exported:
     smallest: int = 1
     said: Mapping[str, str] = field(default_factory=dict)
 
-    @property
-    def nets(self) -> frozenset[str]:
-        """The scopes of the nets that have weights."""
-        return frozenset(self.calls)
+    def __post_init__(self) -> None:
+        self.nets = frozenset(self.calls)
 
     def run(self, verb: str, *arrays: Array, core: Core | None = None, **dials: float | Array) -> tuple[Array, ...]:
         """One net, or "enhance", the whole chain, as kindling.core.model.Model; computed whole, then cut to `core`."""
         if verb == "enhance":
-            return self._enhance(*arrays, **dials)
+            options: dict[str, Any] = dict(dials)
+            return self._enhance(*arrays, **options)
         net = self.family.net(verb)
         call = self._call(net)
         inputs = self._inputs(net, arrays, dials)
-        if core is not None:
-            net.reach.windows(core, inputs[0].shape[1:3])  # refuses what is no part of the tile
+        for span, length in zip(core or (), inputs[0].shape[1:3], strict=core is not None):
+            if not 0 <= span.start < span.stop <= length:
+                raise KindlingError(f"core is {span.start}:{span.stop}, expected a part of the tile's 0:{length}")
         try:
             results = call(*inputs)
         except (RuntimeError, MemoryError) as error:  # what runtimes raise when an allocation fails
@@ -97,7 +97,7 @@ class Exported:
             )
         return inputs
 
-    def _enhance(self, x: Array, ratio: float | Array = RATIO) -> tuple[Array, ...]:
+    def _enhance(self, x: Array, *, ratio: Any = RATIO) -> tuple[Array, ...]:
         R, L = self.run("decompose", x)
         (restored,), (adjusted,) = self.run("restore", R, L), self.run("adjust", L, ratio=ratio)
         parts = zip(x, R, L, restored, adjusted, strict=True)
