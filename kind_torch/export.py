@@ -10,7 +10,7 @@ kind_tf/export.py is the same in TensorFlow.
 import operator
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -34,9 +34,14 @@ TO_NCHW, TO_NHWC = (0, 3, 1, 2), (0, 2, 3, 1)
 EXAMPLE = (2, 24, 40)  # n, h, w that torch.export traces with; its program is for all sizes
 
 
-def write(kind: KinD, net: Net, form: str, path: Path) -> None:
-    """Write one net of `kind` to `path` as `form`: "onnx" or "torch-export"."""
-    FORMS[form](getattr(kind, net.scope), net, path)
+def write(kind: KinD, net: Net, form: str, path: Path | BinaryIO) -> None:
+    """Write one net of `kind` to `path`, or a file opened for bytes, as `form`: "onnx" or "torch-export"."""
+    module = getattr(kind, net.scope)
+    if isinstance(path, Path):
+        with path.open("wb") as file:
+            FORMS[form](module, net, file)
+    else:
+        FORMS[form](module, net, path)
 
 
 def load(path: Path, net: Net, form: str) -> Callable[..., tuple[Array, ...]]:
@@ -51,21 +56,15 @@ def load(path: Path, net: Net, form: str) -> Callable[..., tuple[Array, ...]]:
     return run
 
 
-def onnx_bytes(module: nn.Module, net: Net) -> bytes:
-    """The ONNX file of one net, its weights inside."""
+def _write_onnx(module: nn.Module, net: Net, file: BinaryIO) -> None:
+    """One net with its weights."""
     onnx = import_framework("onnx", "writing ONNX")
-    writer = _Writer(module, onnx.helper, onnx.numpy_helper)
-    model = writer.model(net)
+    model = _Writer(module, onnx.helper, onnx.numpy_helper).model(net)
     onnx.checker.check_model(model)
-    data: bytes = model.SerializeToString()
-    return data
+    file.write(model.SerializeToString())
 
 
-def _write_onnx(module: nn.Module, net: Net, path: Path) -> None:
-    path.write_bytes(onnx_bytes(module, net))
-
-
-def _write_program(module: nn.Module, net: Net, path: Path) -> None:
+def _write_program(module: nn.Module, net: Net, file: BinaryIO) -> None:
     """torch.export's own file, which needs nothing but torch to load; batch, height and width are free."""
     from torch.fx.experimental import _config
 
@@ -74,10 +73,10 @@ def _write_program(module: nn.Module, net: Net, path: Path) -> None:
     # What any pool makes 1 is left out by default; see KinD's own export in kind_torch/kind.py.
     with torch.no_grad(), _config.patch(backed_size_oblivious=True):  # type: ignore[attr-defined]
         program = torch.export.export(_Nhwc(module).eval(), inputs, dynamic_shapes=((size,) * len(inputs),))
-    torch.export.save(program, path)
+    torch.export.save(program, file)
 
 
-FORMS: Mapping[str, Callable[[nn.Module, Net, Path], None]] = {"onnx": _write_onnx, "torch-export": _write_program}
+FORMS: Mapping[str, Callable[[nn.Module, Net, BinaryIO], None]] = {"onnx": _write_onnx, "torch-export": _write_program}
 
 
 class _Nhwc(nn.Module):

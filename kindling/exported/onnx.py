@@ -1,5 +1,6 @@
 """ONNX Runtime: the nets as ONNX graphs, from weights in memory or from an export, on a CPU or another provider."""
 
+import io
 import os
 from collections.abc import Mapping
 from importlib import import_module
@@ -61,8 +62,11 @@ def graphs_of(variables: Mapping[str, Array], source: str = "these weights") -> 
         import_framework(name, "turning weights into ONNX graphs, at each start or once by `kindling export`,")
     export, runtime = (import_module(f"kind_torch.{name}") for name in ("export", "runtime"))
     model = runtime.open_model(variables, device="cpu", source=source)
-    nets = [net for net in model.family.nets if net.scope in model.nets]
-    return model.family, {net.scope: export.onnx_bytes(getattr(model.kind, net.scope), net) for net in nets}
+    graphs = {}
+    for net in (net for net in model.family.nets if net.scope in model.nets):
+        export.write(model.kind, net, "onnx", file := io.BytesIO())
+        graphs[net.scope] = file.getvalue()
+    return model.family, graphs
 
 
 def write(variables: Mapping[str, Array], net: Net, path: Path) -> None:
