@@ -3,14 +3,19 @@
 kind_torch/layers.py is the same file in PyTorch, where SAME at odd sizes has to be made by hand.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 import tf_slim as slim
 
-__all__ = ["conv2d", "conv2d_transpose", "max_pool2d"]
+__all__ = ["concat", "conv2d", "conv2d_transpose", "max_pool2d"]
 
 Activation = Callable[[tf.Tensor], tf.Tensor]
+
+
+def concat(tensors: Sequence[tf.Tensor]) -> tf.Tensor:
+    """tensors, (n, h, w, c) each, one behind the other on channels: (n, h, w, sum of c)."""
+    return tf.concat(list(tensors), 3)
 
 
 def conv2d(x: tf.Tensor, outputs: int, size: int, scope: str, activation_fn: Activation | None = None) -> tf.Tensor:
