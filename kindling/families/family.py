@@ -16,7 +16,7 @@ Array = np.ndarray
 Fuse = Callable[[Array, Array, Array, Array, Array], Array]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Family:
     """A family of models; one that is `refused` has neither nets nor fusion."""
 

@@ -88,6 +88,8 @@ class Net:
     parts: tuple[str, ...]
     """What each result is called in pictures and reports: R, L."""
     layers: tuple[Layer, ...]
+    prefix: str = "model.ckpt"
+    """What the checkpoint in that folder is called."""
     unreleased: str = ""
     """Why its authors' weights are not to be had, where they are not."""
 
