@@ -60,7 +60,7 @@ def layers(kind: Nets, net: str, *arrays: np.ndarray) -> Iterator[tuple[str, np.
     inputs = function.inputs[: len(arrays)]
     fetched = function.prune(inputs, {op.name: op.outputs[0] for op in ops})
     with tf.device(kind.device):
-        results = fetched(*(tf.convert_to_tensor(x, kind.dtype) for x in arrays))
+        results = fetched(*kind.fit(net, *(tf.convert_to_tensor(x, kind.dtype) for x in arrays)))
     for op in ops:
         yield op.name, results[op.name].numpy()
 

@@ -12,7 +12,7 @@ import tensorflow as tf
 from kind_tf import arrays
 from kind_tf.nets import Nets
 from kindling.core.errors import KindlingError, OutOfMemory
-from kindling.core.model import Array, Core
+from kindling.core.model import Array, Core, Dial
 from kindling.enhancing import memory
 from kindling.families.family import Family
 from kindling.families.registry import KIND, family_of
@@ -30,13 +30,14 @@ class Model:
     def __init__(self, kind: Nets, said: Mapping[str, str] | None = None):
         self.kind = kind
         self.family: Family = kind.family
+        self.source = kind.source
         self.said: Mapping[str, str] = dict(said or {})
         self._gpu = "GPU" in (kind.device or _first_device())
         self.device = "cpu" if not self._gpu else f"cuda:{(kind.device or 'GPU:0').rpartition(':')[2]}"
         self.precision: str = kind.dtype.name
         self.nets = frozenset(kind.nets)
 
-    def run(self, verb: str, *arrays_in: Array, core: Core | None = None, **dials: float | Array) -> tuple[Array, ...]:
+    def run(self, verb: str, *arrays_in: Array, core: Core | None = None, **dials: Dial) -> tuple[Array, ...]:
         """One net, or "enhance", the whole chain, on NHWC arrays; always a tuple of arrays of float32 or float64."""
         options: dict[str, Any] = dict(dials) if core is None else {**dials, "core": core}
         try:

@@ -71,7 +71,7 @@ def layers(kind: Nets, net: str, *arrays: np.ndarray) -> Iterator[tuple[str, np.
     run.
     """
     module = getattr(kind, net)
-    inputs = [_tensor(kind, x) for x in arrays]
+    inputs = kind.fit(net, *(_tensor(kind, x) for x in arrays))
     recorder = _Recorder(net, LAYER_OPS | dict(kind.ops))
     hooks = []
     for path, child in module.named_modules():

@@ -62,6 +62,10 @@ class Nets(nn.Module):
         """The net that does `verb`."""
         return getattr(self, self.scopes[verb])
 
+    def fit(self, net: str, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """The inputs of a net in a size that it can have; of most nets as they are."""
+        return inputs
+
     def state(self) -> dict[str, np.ndarray]:
         """A copy of the weights as arrays, under their slim names, in TF axis order."""
         arrays = {key: value.detach().cpu().numpy() for key, value in self.state_dict().items()}

@@ -14,7 +14,7 @@ import torch
 from kind_torch import arrays
 from kind_torch.nets import Nets
 from kindling.core.errors import KindlingError, OutOfMemory
-from kindling.core.model import Array, Core
+from kindling.core.model import Array, Core, Dial
 from kindling.enhancing import memory
 from kindling.families.family import Family
 from kindling.families.registry import KIND, family_of
@@ -33,13 +33,14 @@ class Model:
     def __init__(self, kind: Nets, said: Mapping[str, str] | None = None):
         self.kind = kind
         self.family: Family = kind.family
+        self.source = kind.source
         self.said: Mapping[str, str] = dict(said or {})
         self._like = next(kind.parameters())
         self.device = str(self._like.device)
         self.precision = str(self._like.dtype).removeprefix("torch.")
         self.nets = frozenset(name for name, _ in kind.named_children())
 
-    def run(self, verb: str, *arrays_in: Array, core: Core | None = None, **dials: float | Array) -> tuple[Array, ...]:
+    def run(self, verb: str, *arrays_in: Array, core: Core | None = None, **dials: Dial) -> tuple[Array, ...]:
         """One net, or "enhance", the whole chain, on NHWC arrays; always a tuple of arrays of float32 or float64."""
         options: dict[str, Any] = dict(dials) if core is None else {**dials, "core": core}
         try:

@@ -123,13 +123,19 @@ class KinDPlus(KinD):
             r, i = self.check("r", r, 3), self.check("i", i, 1)
             check_same_size("r", r.shape, "i", i.shape, "NHWC")
             height, width = tf.shape(r)[1], tf.shape(r)[2]
-            down, across = (tf.minimum(tf.range(side + -side % 4), side - 1) for side in (height, width))
-            r, i = (tf.gather(tf.gather(x, down, axis=1), across, axis=2) for x in (r, i))
-            out = net(r, i)[:, :height, :width]
+            out = net(*self.fit("Denoise_Net", r, i))[:, :height, :width]
             if core is None:
                 return out
             check_core(core, out.shape[1:3])
             return out[:, *core]
+
+    def fit(self, net: str, *inputs: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """Of the restoration: the last row and column repeated up to a multiple of 4."""
+        if net != "Denoise_Net":
+            return inputs
+        sides = tf.unstack(tf.shape(inputs[0])[1:3])
+        down, across = (tf.minimum(tf.range(side + -side % 4), side - 1) for side in sides)
+        return tuple(tf.gather(tf.gather(x, down, axis=1), across, axis=2) for x in inputs)
 
     def enhance(
         self, x: tf.Tensor, ratio: float | Sequence[float] | tf.Tensor = 5.0, *, adjustment: bool = False

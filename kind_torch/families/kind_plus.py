@@ -152,9 +152,14 @@ class KinDPlus(KinD):
         height, width = r.shape[-2:]
         core = core or (slice(0, height), slice(0, width))
         check_core(core, (height, width))
-        if height % 4 or width % 4:
-            r, i = (F.pad(x, (0, -width % 4, 0, -height % 4), mode="replicate") for x in (r, i))
-        return net(r, i)[..., *core]
+        return net(*self.fit("Denoise_Net", r, i))[..., *core]
+
+    def fit(self, net: str, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """Of the restoration: the last row and column repeated up to a multiple of 4."""
+        height, width = inputs[0].shape[-2:]
+        if net != "Denoise_Net" or (height % 4 == 0 and width % 4 == 0):
+            return inputs
+        return tuple(F.pad(x, (0, -width % 4, 0, -height % 4), mode="replicate") for x in inputs)
 
     def enhance(
         self, x: Tensor, ratio: float | Sequence[float] | Tensor = 5.0, *, adjustment: bool = False
