@@ -138,9 +138,9 @@ def _none_known(variables):
     if other := recognise(variables):
         family, sign = other
         return f"this is a {family.title} checkpoint ({sign}): {family.refused}; KinD's are {', '.join(KIND.by_scope)}"
-    held = ", ".join(list(variables)[:3]) or "nothing"
+    listed = ", ".join(list(variables)[:3]) or "nothing"
     others = ", ".join(family.title for family in RUNNABLE[1:])
     return (
-        f"there is no variable of KinD in it: it holds {held}, expected names such as {next(iter(KIND.variables))}, "
+        f"there is no variable of KinD in it: it holds {listed}, expected names such as {next(iter(KIND.variables))}, "
         f"or those of {others}"
     )

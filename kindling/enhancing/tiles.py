@@ -33,7 +33,7 @@ __all__ = [
 Read = Callable[[slice, slice], Array]  # rows, columns -> (h, w, 3) in [0, 1], stretched over the whole photo
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Grid:
     """How a photo is cut: tiles of `tile_height` x `tile_width`, multiples of the step, smaller at the far edges."""
 
@@ -110,7 +110,18 @@ def square(height: int, width: int, tile: int, family: Family = KIND) -> Grid:
     if tile < 1:
         raise KindlingError(f"a tile of {tile} pixels: expected 1 or more")
     side = _up(tile, family.step)
-    return Grid(height, width, side, side, family.halo, family.multiple)
+    return _grid(height, width, side, side, family)
+
+
+def _grid(height, width, tile_height, tile_width, family):
+    return Grid(
+        height=height,
+        width=width,
+        tile_height=tile_height,
+        tile_width=tile_width,
+        halo=family.halo,
+        multiple=family.multiple,
+    )
 
 
 def fitting(height: int, width: int, pixels: int, family: Family = KIND) -> Grid:
@@ -119,13 +130,13 @@ def fitting(height: int, width: int, pixels: int, family: Family = KIND) -> Grid
     The whole photo if that fits; tiles of one step if nothing does.
     """
     step, halo, multiple = family.step, family.halo, family.multiple
-    grids = [Grid(height, width, _up(height, step), _up(width, step), halo, multiple)]
+    grids = [_grid(height, width, _up(height, step), _up(width, step), family)]
     for across in range(1, math.ceil(width / step) + 1):
         tile_width = _up(math.ceil(width / across), step)
         room = pixels // max(_length(grown(s, halo, width, multiple)) for s in _cut(width, tile_width, multiple)) - 2 * halo
         if room >= step:
             down = math.ceil(height / (room // step * step))
-            grids.append(Grid(height, width, _up(math.ceil(height / down), step), tile_width, halo, multiple))
+            grids.append(_grid(height, width, _up(math.ceil(height / down), step), tile_width, family))
     least = square(height, width, 1, family)
     return min((g for g in grids if g.largest <= pixels), key=lambda g: g.computed, default=least)
 

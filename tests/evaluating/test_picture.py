@@ -98,7 +98,7 @@ def test_an_interval_holds_the_mean_and_shrinks_with_the_images():
 def test_the_camera_is_found_that_darkened_the_photos():
     random = np.random.default_rng(4)
     bright = np.kron(random.uniform(0.3, 0.85, (20, 20, 1)), np.ones((8, 8, 3))).astype(np.float32)
-    made = Camera((5.0, 5.0), 0, 0, 2e-4, 0, 0, (100, 100))
+    made = Camera(stops=(5.0, 5.0), balance=0, contrast=0, shot=2e-4, read=0, row=0, quality=(100, 100))
     dark = darkened(bright, 1.0, made, np.random.default_rng(5)) * 0.2  # the stretch undone, near enough
     found = camera.compare(dark, bright)
     assert found["exponent"] == pytest.approx(1, abs=0.2)
