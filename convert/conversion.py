@@ -53,15 +53,13 @@ class Conversion:
         return {**plain, "files": [str(file) for file in self.files]}
 
 
-def read(
-    path: AnyPath, *, cast: Precision | None = None, ema: bool = False, family: str = ""
-) -> dict[str, np.ndarray]:
+def read(path: AnyPath, *, cast: Precision | None = None, ema: bool = False, family: str = "") -> dict[str, np.ndarray]:
     """The weights of the nets in a file or folder of any known form.
 
     cast: "float32" to turn weights of another precision. ema: the exponential averages of the weights instead. family:
     the id of the family that they are of, "kind" or another of kindling/families/registry.py; by default it is told by
-    the file. Returns slim name -> float32 array in TF axis order, in the order of the table of nets; every net that is there
-    is whole and finite. Optimizer slots and steps are left out. Raises KindlingError with all that is wrong.
+    the file. Returns slim name -> float32 array in TF axis order, in the order of the table of nets; every net that is
+    there is whole and finite. Optimizer slots and steps are left out. Raises KindlingError with all that is wrong.
     """
     path = Path(path)
     held = registry.read(path, ema=ema, family=family)

@@ -3,7 +3,7 @@
 kind_torch/layers.py is the same file in PyTorch, where SAME at odd sizes has to be made by hand.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 import tf_slim as slim
@@ -59,7 +59,9 @@ def batch_norm(x: tf.Tensor, training: bool = False, scope: str = "batch_normali
     return normal
 
 
-def _normalised(x, gamma, beta, moments, training):
+def _normalised(
+    x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, moments: Sequence[tf.Tensor], training: bool
+) -> tuple[tf.Tensor, Sequence[tf.Tensor]]:
     """The result, and mean and unbiased variance of the batch; TensorFlow's fused op knows no float64."""
     name = "FusedBatchNormV3"
     if x.dtype != tf.float64:

@@ -70,7 +70,8 @@ def open_model(
     source: str = "these weights",
     said: Mapping[str, str] | None = None,
 ) -> Model:
-    """A Model of slim variables, whose family is told by their names and by what is `said`. device: as `choose_device` of arrays.py. precision: float32 or float64.
+    """A Model of slim variables, whose family is told by their names and by what is `said`. device: as `choose_device`
+    of arrays.py. precision: float32 or float64.
 
     Raises KindlingError if there is no such device, or the precision is none that it computes in.
     """
@@ -78,8 +79,9 @@ def open_model(
     if precision not in ("float32", "float64"):
         raise KindlingError(f"--runtime tf computes in float32, not in {precision}; --runtime torch does, on GPUs")
     family = family_of(variables, (said or {}).get("family", "")) or KIND
-    nets, dtype = family.nets_in(variables), "float64" if precision == "float64" else "float32"
-    kind = class_of(family)(nets, dtype, source, place)
+    kind = class_of(family)(
+        family.nets_in(variables), "float64" if precision == "float64" else "float32", source, place
+    )
     kind.assign(variables)
     return Model(kind, said)
 

@@ -118,8 +118,8 @@ class _Recorder(TorchFunctionMode):
         result = func(*args, **(kwargs or {}))
         called = getattr(func, "__name__", "")
         op = (self.inside if len(self.scopes) > 1 else LAYER_OPS).get(called)
-        if called == "conv2d" and (args[2] if len(args) > 2 else None) is None:
-            op = "Conv2D"  # without a bias there is none to add
+        if called.startswith("conv") and (args[2] if len(args) > 2 else None) is None:
+            op = {"conv2d": "Conv2D"}.get(called, "")  # without a bias there is none to add
         if op:
             self.results[self._unique(op.format(scope=self.scopes[-1]))] = _array(result)
         return result

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from kind_torch import fusion, model
-from kind_torch.nets import Nets, check, sizes_of_one_allowed
+from kind_torch.nets import Nets
 from kindling.families.kind.nets import RESTORATION
 from kindling.families.reach import Spans
 from kindling.families.registry import KIND
@@ -42,8 +42,8 @@ class KinD(Nets):
     def decompose(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """A photo into reflectance and illumination. x: (n, 3, h, w). Returns R (n, 3, h, w), L (n, 1, h, w)."""
         net = self.net("decompose")
-        check(net, x=(x, 3))
-        with sizes_of_one_allowed():
+        self.check(net, x=(x, 3))
+        with self.sizes_of_one_allowed():
             return net(x)
 
     def restore(self, r: Tensor, i: Tensor, core: Spans | None = None) -> Tensor:
@@ -52,9 +52,9 @@ class KinD(Nets):
         core: two slices, the rows and columns that are wanted; only they are returned, and the rest is halo.
         """
         net = self.net("restore")
-        check(net, r=(r, 3), i=(i, 1))
+        self.check(net, r=(r, 3), i=(i, 1))
         if core is None:
-            with sizes_of_one_allowed():
+            with self.sizes_of_one_allowed():
                 return net(r, i)
         cuts, inside = RESTORATION.reach.windows(core, r.shape[-2:])
         return net(r, i, cuts)[..., *inside]
@@ -65,13 +65,13 @@ class KinD(Nets):
         Returns (n, 1, h, w).
         """
         net = self.net("adjust")
-        check(net, i=(i, 1))
+        self.check(net, i=(i, 1))
         ratio = torch.as_tensor(ratio, dtype=i.dtype, device=i.device)
         if ratio.ndim == 0:
             ratio = ratio.expand(i.shape)
         elif ratio.ndim == 1:
             ratio = ratio.reshape(-1, 1, 1, 1).expand(-1, -1, *i.shape[-2:])
-        check(net, i=(i, 1), ratio=(ratio, 1))
+        self.check(net, i=(i, 1), ratio=(ratio, 1))
         return net(i, ratio)
 
     def enhance(self, x: Tensor, ratio: float | Sequence[float] | Tensor = 5.0) -> Tensor:
@@ -81,7 +81,7 @@ class KinD(Nets):
         evaluate.py does and `kindling.images.load_images` does, or a dark one comes out otherwise. ratio: as in
         `adjust`. Returns (n, 3, h, w) in [0, 1].
         """
-        with sizes_of_one_allowed():
+        with self.sizes_of_one_allowed():
             R, L = self.decompose(x)
             return fusion.fuse(x, R, L, self.restore(R, L), self.adjust(L, ratio))
 

@@ -50,7 +50,9 @@ class conv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.stride[0] > 1:
-            (top, bottom), (left, right) = (_same(length, self.kernel_size[0], self.stride[0]) for length in x.shape[-2:])
+            (top, bottom), (left, right) = (
+                _same(length, self.kernel_size[0], self.stride[0]) for length in x.shape[-2:]
+            )
             x = F.pad(x, (left, right, top, bottom))
         if not _is_plain(x):  # a tracer or vmap follows PyTorch's own calls only
             return self._activated(super().forward(x))

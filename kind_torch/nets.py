@@ -18,7 +18,7 @@ from kindling.core.errors import MissingNetError
 from kindling.core.names import TO_SLIM, slim_name, to_slim, to_torch
 from kindling.families.family import Family
 
-__all__ = ["Nets", "check", "sizes_of_one_allowed"]
+__all__ = ["Nets"]
 
 
 class Nets(nn.Module):
@@ -66,6 +66,27 @@ class Nets(nn.Module):
         """The inputs of a net in a size that it can have; of most nets as they are."""
         return inputs
 
+    @staticmethod
+    def check(net: nn.Module, **inputs: tuple[Tensor, int]) -> None:
+        """Refuse what are no batches of images of one size, or are of other numbers than the net computes in.
+
+        inputs: name=(tensor, channels). Nothing is looked at while torch.jit.trace records: sizes are tensors there.
+        """
+        if torch.jit.is_tracing():
+            return
+        (first, (like, _)), *_ = inputs.items()
+        for name, (x, channels) in inputs.items():
+            check_input(name, x.shape, channels, "NCHW")
+            _check_dtype(name, x, _dtype_of(net))
+            check_same_size(first, like.shape, name, x.shape, "NCHW")
+
+    @staticmethod
+    def sizes_of_one_allowed() -> contextlib.AbstractContextManager[object]:
+        """Lets torch.export trace one program for all sizes, where by default those that any pool makes 1 are left out."""
+        if torch.compiler.is_exporting() and not torch.compiler.is_dynamo_compiling():
+            return _config.patch(backed_size_oblivious=True)  # type: ignore[attr-defined]
+        return contextlib.nullcontext()
+
     def state(self) -> dict[str, np.ndarray]:
         """A copy of the weights as arrays, under their slim names, in TF axis order."""
         arrays = {key: value.detach().cpu().numpy() for key, value in self.state_dict().items()}
@@ -80,27 +101,6 @@ class Nets(nn.Module):
         shapes = {slim_name(key, self.family.variables): _slim_shape(value) for key, value in own}
         check_state(self.source, shapes, {name: array.shape for name, array in state.items()})
         self.load_state_dict({key: torch.from_numpy(array) for key, array in to_torch(state).items()})
-
-
-def sizes_of_one_allowed() -> contextlib.AbstractContextManager[object]:
-    """Lets torch.export trace one program for all sizes, where by default those that any pool makes 1 are left out."""
-    if torch.compiler.is_exporting() and not torch.compiler.is_dynamo_compiling():
-        return _config.patch(backed_size_oblivious=True)  # type: ignore[attr-defined]
-    return contextlib.nullcontext()
-
-
-def check(net: nn.Module, **inputs: tuple[Tensor, int]) -> None:
-    """Refuse what are no batches of images of one size, or are of other numbers than the net computes in.
-
-    inputs: name=(tensor, channels). Nothing is looked at while torch.jit.trace records: sizes are tensors there.
-    """
-    if torch.jit.is_tracing():
-        return
-    (first, (like, _)), *_ = inputs.items()
-    for name, (x, channels) in inputs.items():
-        check_input(name, x.shape, channels, "NCHW")
-        _check_dtype(name, x, _dtype_of(net))
-        check_same_size(first, like.shape, name, x.shape, "NCHW")
 
 
 def _check_dtype(name: str, x: Tensor, dtype: torch.dtype) -> None:

@@ -86,8 +86,8 @@ def open_model(
     source: str = "these weights",
     said: Mapping[str, str] | None = None,
 ) -> Model:
-    """A Model of slim variables, whose family is told by their names and by what is `said`. device: auto, cpu, cuda, cuda:1, mps. precision: float32, float64; on GPUs bfloat16
-    and float16 too.
+    """A Model of slim variables, whose family is told by their names and by what is `said`. device: auto, cpu, cuda,
+    cuda:1, mps. precision: float32, float64; on GPUs bfloat16 and float16 too.
 
     Raises KindlingError if there is no such device, or the precision is none that it computes in.
     """

@@ -85,9 +85,10 @@ def open_model(
 ) -> Model:
     """A model with the weights of any file or folder that `kindling convert` reads.
 
-    family: the id of the one that they are of, where names alone do not tell. weights: by default those of `default_weights`. runtime: a name of RUNTIMES. device: "auto", which takes a GPU where
-    the runtime sees one, "cpu", "cuda", "cuda:1", "mps". precision: float32, on GPUs bfloat16 or float16 too. Raises
-    KindlingError if the runtime is not installed, has no such device or precision, or the weights are not sound.
+    family: the id of the one that they are of, where names alone do not tell. weights: by default those of
+    `default_weights`. runtime: a name of RUNTIMES. device: "auto", which takes a GPU where the runtime sees one, "cpu",
+    "cuda", "cuda:1", "mps". precision: float32, on GPUs bfloat16 or float16 too. Raises KindlingError if the runtime is
+    not installed, has no such device or precision, or the weights are not sound.
     """
     path = Path(weights) if weights is not None else default_weights()
     find_runtime(runtime)  # a wrong word is said before a large file is read

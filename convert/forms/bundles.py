@@ -77,7 +77,9 @@ def read(path: Path, digest: "hashlib._Hash") -> Contents:
         beside += contents.beside
         for name, array in contents.variables.items():
             if name in variables:
-                if _is_of(origin[name], name) != _is_of(prefix, name):  # as its authors' program, which asks one of them
+                if _is_of(origin[name], name) != _is_of(
+                    prefix, name
+                ):  # as its authors' program, which asks one of them
                     other = origin[name] if _is_of(prefix, name) else prefix
                     left.append(f"{name.split('/')[0]} in {other.parent.name}")
                     if other is prefix:

@@ -1,7 +1,7 @@
 """Variables found under whatever names a file gives them: behind prefixes, as averages, beside optimizers.
 
-A variable of a family's table is told by the end of its name. What stands before that end is a prefix: a dictionary's, a
-wrapper's, an attribute's. All names of a file are judged together, since one prefix may hold the weights, another
+A variable of a family's table is told by the end of its name. What stands before that end is a prefix: a dictionary's,
+a wrapper's, an attribute's. All names of a file are judged together, since one prefix may hold the weights, another
 their exponential averages, and a third the moments of an optimizer. What was taken off is said; where two candidates
 would give different weights, neither is taken.
 """
@@ -11,7 +11,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache
 
 from kindling.core.errors import KindlingError
 from kindling.core.names import BACK
@@ -41,13 +41,13 @@ class Names:
     """Variables of the table."""
     bare: Mapping[str, str]
     """The same without the scope of their net -> that net."""
-    layers: Collection[str]
+    layers: frozenset[str]
     """The scopes that variables lie in, one of which is the last or the last but one of a name that is worth a look."""
     deepest: int
     """Parts of a name that are worth a look."""
 
 
-@lru_cache(maxsize=None)
+@cache
 def names_of(family: Family) -> Names:
     """The names of a family's variables, made once."""
     whole = family.variables
@@ -55,7 +55,7 @@ def names_of(family: Family) -> Names:
     return Names(
         whole=whole,
         bare=bare,
-        layers={name.split("/")[-2] for name in whole},
+        layers=frozenset(name.split("/")[-2] for name in whole),
         deepest=max(name.count("/") for name in whole) + 1 + len(SEGMENTS),
     )
 
@@ -111,9 +111,9 @@ def choose(
 ) -> Choice:
     """Tell the weights among all names of a file.
 
-    parts: name in the file -> its scopes. family: whose table they are looked for in. equal: whether two names stand for the same numbers. ema: take the averages
-    instead of the weights. Raises KindlingError where weights are there twice and differ, or where averages are asked
-    for and there are none.
+    parts: name in the file -> its scopes. family: whose table they are looked for in. equal: whether two names stand
+    for the same numbers. ema: take the averages instead of the weights. Raises KindlingError where weights are there
+    twice and differ, or where averages are asked for and there are none.
     """
     places = _places(parts, family) if family else {}
     candidates = {n: place for n, place in places.items() if not place.slot and not _of_optimizer(place.prefix)}

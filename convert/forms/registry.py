@@ -65,8 +65,8 @@ def read(path: Path, *, ema: bool = False, family: str = "") -> Checkpoint:
     """Everything in the file or folder at `path`; a KindlingError if it is missing, damaged or of no known form.
 
     family: the id of the one that it is of; by default it is told by its names, and where those of two families are the
-    same by what its metadata says or its folders are called. ema: take the exponential averages of the weights in it. A file that says what the fingerprint of its weights is, as
-    ours do, must have those.
+    same by what its metadata says or its folders are called. ema: take the exponential averages of the weights in it. A
+    file that says what the fingerprint of its weights is, as ours do, must have those.
     """
     if not path.exists() and path.suffix in FORMS:
         raise KindlingError(f"{path}: no such file")
@@ -160,7 +160,9 @@ def hold_against_fingerprint(path: Path, variables: Mapping[str, np.ndarray], me
 def _without_leftovers(variables, family):
     """What a family's authors left in its files and never load, put aside: (the rest, a word for each)."""
     found = {start for sign, start in (family.leftovers if family else {}).items() if sign in variables}
-    kept = {name: array for name, array in variables.items() if not name.startswith(tuple(found))} if found else variables
+    kept = (
+        {name: array for name, array in variables.items() if not name.startswith(tuple(found))} if found else variables
+    )
     return kept, tuple(f"{start.rstrip('/')}, a leftover that its authors do not load" for start in sorted(found))
 
 

@@ -47,8 +47,8 @@ def fetch(
     to: Path, source: Path | None = None, show: Show = lambda file, done, total: None,
     originals: Sequence[Original] | None = None, archive: Archive | None = None, family: Family = KIND, **download: Any,
 ) -> list[Fetched]:  # fmt: skip
-    """Every original of a family, or those that are named, into the folder `to`, from `source` (a zip, a folder, a file) where it is in there, else from the
-    authors. download: options of convert.originals.downloading.Downloader.
+    """Every original of a family, or those that are named, into the folder `to`, from `source` (a zip, a folder, a
+    file) where it is in there, else from the authors. download: options of convert.originals.downloading.Downloader.
 
     Raises KindlingError if something cannot be had or is not the authors'; what was had before stays, and counts.
     """
@@ -211,7 +211,13 @@ def _escapes(info: ZipInfo) -> bool:
 
 def _by_hand(original, to, done, archive, source):
     """What a person can do: exactly what to download, and where it goes."""
-    kept = sorted({fetched.path.parent.name for fetched in done if bundles.PART.search(fetched.path.name) and fetched.path.suffix != ".index"})
+    kept = sorted(
+        {
+            fetched.path.parent.name
+            for fetched in done
+            if bundles.PART.search(fetched.path.name) and fetched.path.suffix != ".index"
+        }
+    )
     so_far = f" ({', '.join(kept)} in {to} can be used as they are)" if kept else ""
     if original.url:
         return (

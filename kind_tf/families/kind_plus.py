@@ -108,9 +108,7 @@ class KinDPlus(KinD):
     float32_bytes = 10_600
     _trains: Any = None
 
-    def restore(
-        self, r: tf.Tensor, i: tf.Tensor, core: Spans | None = None, *, training: bool = False
-    ) -> tf.Tensor:
+    def restore(self, r: tf.Tensor, i: tf.Tensor, core: Spans | None = None, *, training: bool = False) -> tf.Tensor:
         """Clean the reflectance. r: (n, h, w, 3), i: (n, h, w, 1). Returns (n, h, w, 3).
 
         Where h or w is no multiple of 4, the last row or column is repeated as often as it takes, and cut off again.
@@ -151,12 +149,12 @@ class KinDPlus(KinD):
         with self.placed():
             return fusion.fuse(x, R, L, restored, light)
 
-    def _training(self):
+    def _training(self) -> Any:
         """The restoration by the batch's own statistics, on the same variables; made once."""
         if self._trains is None:
             variables, channels = self.by_name, self.family.net("restore").inputs.values()
 
-            def trained(r, i):
+            def trained(r: tf.Tensor, i: tf.Tensor) -> tf.Tensor:
                 with tf.compat.v1.variable_scope("", custom_getter=lambda getter, name, **_: variables[name]):
                     out = Restoration_net(r, i, training=True)
                 with tf.control_dependencies(tf.compat.v1.get_collection(tf.compat.v1.GraphKeys.UPDATE_OPS)):

@@ -16,7 +16,6 @@ from kind_torch import fusion, model
 from kind_torch.kind import KinD
 from kind_torch.layers import batch_norm, conv2d, deconv2d
 from kind_torch.model import lrelu
-from kind_torch.nets import check
 from kindling.families.kind_plus.nets import ATTENDED
 from kindling.families.reach import Spans, check_core
 from kindling.families.registry import KIND_PLUS
@@ -148,7 +147,7 @@ class KinDPlus(KinD):
         core: two slices, the rows and columns that are wanted; only they are returned, and the rest is halo.
         """
         net = self.net("restore")
-        check(net, r=(r, 3), i=(i, 1))
+        self.check(net, r=(r, 3), i=(i, 1))
         height, width = r.shape[-2:]
         core = core or (slice(0, height), slice(0, width))
         check_core(core, (height, width))
@@ -161,9 +160,7 @@ class KinDPlus(KinD):
             return inputs
         return tuple(F.pad(x, (0, -width % 4, 0, -height % 4), mode="replicate") for x in inputs)
 
-    def enhance(
-        self, x: Tensor, ratio: float | Sequence[float] | Tensor = 5.0, *, adjustment: bool = False
-    ) -> Tensor:
+    def enhance(self, x: Tensor, ratio: float | Sequence[float] | Tensor = 5.0, *, adjustment: bool = False) -> Tensor:
         """The whole of evaluate.py after loading. x, ratio: as `kind_torch.KinD.enhance` has them.
 
         adjustment: whether the light is adjusted, as its --adjustment; otherwise `ratio` has nothing to say. Returns

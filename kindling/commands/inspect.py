@@ -25,8 +25,8 @@ COLOURS = {"missing": "red", "extra": "yellow"}
 def inspect(path: Path, ema: bool, family: str, quiet: bool, json_file: Path | None, force: bool) -> int:
     """List name, shape and dtype of every variable in FILE, net by net, and what is missing or extra.
 
-    FILE is told by its content, whatever its name. The exit code is 0 for a sound checkpoint of a family that can run, 1
-    for one that is incomplete or of another model, and 2 for a file that cannot be read.
+    FILE is told by its content, whatever its name. The exit code is 0 for a sound checkpoint of a family that can run,
+    1 for one that is incomplete or of another model, and 2 for a file that cannot be read.
 
     \b
     kindling inspect kind.pth

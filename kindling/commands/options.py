@@ -78,7 +78,7 @@ def family(command: Command) -> Command:
     """--family"""
     text = "Take the weights for those of this family, where a file could be of two. Default: as the file says."
     choice = click.Choice([family.id for family in RUNNABLE])
-    return click.option("--family", type=choice, default="", show_default=False, help=text)(command)
+    return click.option("--family", type=choice, callback=lambda ctx, option, value: value or "", help=text)(command)
 
 
 def runtime(command: Command) -> Command:

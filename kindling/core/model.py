@@ -46,7 +46,8 @@ class Model(Protocol):
         """One net, or "enhance", the whole chain. arrays: its inputs, (n, h, w, c). Returns its results, alike.
 
         core: the rows and columns that are wanted of `restore`; the rest of the tile is halo. dials: `ratio`, a number
-        or a map (n, h, w, 1), and `place`, of a tile, where the family's row asks for them. Raises KindlingError if a net has no weights, OutOfMemory if there is no room for it.
+        or a map (n, h, w, 1), and `place`, of a tile, where the family's row asks for them. Raises KindlingError if a
+        net has no weights, OutOfMemory if there is no room for it.
         """
         ...
 

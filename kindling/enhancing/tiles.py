@@ -133,7 +133,10 @@ def fitting(height: int, width: int, pixels: int, family: Family = KIND) -> Grid
     grids = [_grid(height, width, _up(height, step), _up(width, step), family)]
     for across in range(1, math.ceil(width / step) + 1):
         tile_width = _up(math.ceil(width / across), step)
-        room = pixels // max(_length(grown(s, halo, width, multiple)) for s in _cut(width, tile_width, multiple)) - 2 * halo
+        room = (
+            pixels // max(_length(grown(s, halo, width, multiple)) for s in _cut(width, tile_width, multiple))
+            - 2 * halo
+        )
         if room >= step:
             down = math.ceil(height / (room // step * step))
             grids.append(_grid(height, width, _up(math.ceil(height / down), step), tile_width, family))
@@ -199,10 +202,10 @@ def pieces(
 ) -> Iterator[Piece]:
     """The authors' program tile by tile, row after row, once for each of `ratios`.
 
-    read: gives any part of the photo. kept: its decomposition, if it was taken before. denoise: from 0, the
-    reflectance as it was decomposed, to 1, as the restoration net cleans it; at 0 that net is not needed. clean: what it
-    gives of the whole photo, if that is known. With `whole` this is the original's own sequence of calls; with any other grid the same numbers, up to the rounding of float
-    arithmetic.
+    read: gives any part of the photo. kept: its decomposition, if it was taken before. denoise: from 0, the reflectance
+    as it was decomposed, to 1, as the restoration net cleans it; at 0 that net is not needed. clean: what it gives of
+    the whole photo, if that is known. With `whole` this is the original's own sequence of calls; with any other grid
+    the same numbers, up to the rounding of float arithmetic.
     """
     halo = _margin(model.family)
     bands: Iterator[tuple[slice, Array, Array]]
@@ -253,7 +256,8 @@ def _piece(read, grid, model, ratios, tile, present, R, L, denoise, clean):
     own = _within(tile, near)
     parts: dict[str, list[Array]] = {"adjusted": [], "enhanced": [], "relit": []}
     for ratio in ratios:
-        lit = adjust(model, cut(R, light), cut(L, light), ratio, Place(*light, grid.height, grid.width))
+        place = Place(rows=light[0], columns=light[1], height=grid.height, width=grid.width)
+        lit = adjust(model, cut(R, light), cut(L, light), ratio, place)
         lit = lit[_within(near, light)]
         parts["adjusted"].append(lit[own])
         for name, fuse in (("enhanced", family.fuse), ("relit", family.relit)):

@@ -12,7 +12,7 @@ from convert.soundness import differences
 from kindling import KindlingError
 from kindling.cli import main
 from kindling.families.originals import DATA, Original
-from kindling.families.registry import KIND, KIND_PLUS
+from kindling.families.registry import KIND
 from tests.support.server import FOLDERS, QUICK, SHARD
 
 ORIGINALS, ARCHIVE = KIND.originals.files, KIND.originals.archive
