@@ -82,7 +82,7 @@ class Nets(nn.Module):
 
     @staticmethod
     def sizes_of_one_allowed() -> contextlib.AbstractContextManager[object]:
-        """Lets torch.export trace one program for all sizes, where by default those that any pool makes 1 are left out."""
+        """Lets torch.export trace one program for all sizes, by default without those that any pool makes 1."""
         if torch.compiler.is_exporting() and not torch.compiler.is_dynamo_compiling():
             return _config.patch(backed_size_oblivious=True)  # type: ignore[attr-defined]
         return contextlib.nullcontext()
