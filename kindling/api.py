@@ -33,6 +33,7 @@ from kindling.evaluating import evaluation
 from kindling.evaluating.evaluation import Evaluation, Folder
 from kindling.evaluating.scores import Settings
 from kindling.evaluating.validation import Validation
+from kindling.families.registry import KIND, family_of
 from kindling.parity.check import SIZES, Case, Report, Side, compare, random_cases
 from kindling.parity.diagnosis import diagnose
 from kindling.photos.photo import read_photo
@@ -131,6 +132,7 @@ def evaluate(
     *,
     model: Model | str | None = "torch",
     weights: Folder | None = None,
+    family: str = "",
     device: str = "auto",
     precision: Precision = "float32",
     ratio: float | Literal["auto", "gt"] = "gt",
@@ -146,11 +148,12 @@ def evaluate(
     """Dark photos enhanced and measured against their well-lit partners, as the original's evaluate_LOLdataset.py.
 
     low, high: two folders, two photos, or, without high, one folder whose layout is recognised. model: what
-    `open_model` gave, or the name of a runtime, which then opens `weights`, by default `default_weights`, on `device`.
-    ratio: a number, "auto", or "gt", which the partner gives away. protocol: "lol" or "photo", see
-    kindling/evaluating/scores.py. gt_mean: set the brightness to the partner's before measuring. denoise: from 0, no
-    restoration, to 1. results: folders of other methods' pictures, to be measured too, or, without low, alone. out:
-    where pictures and evaluation.csv, .json, .md and .tex go. progress: told of the evaluation after every picture.
+    `open_model` gave, or the name of a runtime, which then opens `weights`, by default `default_weights`, on `device`,
+    as those of `family` where their names do not tell. ratio: a number, "auto", or "gt", which the partner gives away.
+    protocol: "lol" or "photo", see kindling/evaluating/scores.py. gt_mean: set the brightness to the partner's before
+    measuring. denoise: from 0, no restoration, to 1. results: folders of other methods' pictures, to be measured too,
+    or, without low, alone. out: where pictures and evaluation.csv, .json, .md and .tex go. progress: told of the
+    evaluation after every picture.
 
     Returns scores, means, and a sentence for everything that could not be measured. Raises KindlingError where there is
     nothing to measure, a setting is wrong, or a file of `out` is there already and `force` is not given.
@@ -160,7 +163,7 @@ def evaluate(
     opened: Model | None = None
     about: dict[str, object] = {}
     if plan.pairs and model is not None:
-        opened, about = _opened_for(model, weights, device, precision)
+        opened, about = _opened_for(model, weights, family, device, precision)
     return evaluation.measure(plan, opened, settings, about=about, progress=progress)
 
 
@@ -180,21 +183,23 @@ def parity(
     sizes: Sequence[str] = SIZES,
     seed: int = 0,
     tolerance: float | None = None,
+    family: str = "",
     progress: Callable[[str, int, int], None] = lambda case, number, count: None,
 ) -> Report:
     """Do two runtimes compute the same? Every output and every layer on the same arrays, in float32 and float64.
 
     weights: by default `default_weights`. port_weights: of the port, if from a file of their own. device: where the
     port runs; the reference runs on the CPU. images: photos to compare on, too; of one larger than 512 a side the
-    bottom right corner. sizes: of random input, "HxW" or "NxHxW". tolerance: judge float32 by it alone. progress: told
-    the name of each case, its number and how many there are. Raises KindlingError if a runtime or a net is missing.
+    bottom right corner. sizes: of random input, "HxW" or "NxHxW". tolerance: judge float32 by it alone. family: the id
+    of the one that the weights are of, where their names do not tell. progress: told the name of each case, its number
+    and how many there are. Raises KindlingError if a runtime or a net is missing.
     """
     cases = [photo_case(image) for image in images] + random_cases(sizes, seed)
-    variables, ported = parity_weights(weights or default_weights(), port_weights, (reference, port))
+    variables, ported = parity_weights(weights or default_weights(), port_weights, (reference, port), family)
     sources = (str(weights or default_weights()), str(port_weights or weights or default_weights()))
     first, second = (
         Side(NAMES.get(name, name), *(
-            open_arrays(arrays, name, device=place, precision=precision, source=source)
+            open_arrays(arrays, name, device=place, precision=precision, source=source, said={"family": family})
             for precision in ("float32", "float64")
         ))
         for name, arrays, source, place in zip(
@@ -258,14 +263,16 @@ def parity_weights(
     weights: str | os.PathLike[str],
     port_weights: str | os.PathLike[str] | None,
     runtimes: Sequence[str],
+    family: str = "",
 ) -> tuple[dict[str, Array], dict[str, Array]]:
     """The weights of the reference and of the port, whose own went there and back by the naming rule."""
     for name in runtimes:
         import_framework(find_runtime(name).framework, "kindling parity")
     convert = own("convert")
-    variables = convert.read(weights)
+    variables = convert.read(weights, family=family)
+    table = (family_of(variables, family) or KIND).variables
     # There and back by the rule that every converted file goes through, so that a fault in it is seen here.
-    ported = convert.read(port_weights) if port_weights else to_slim(to_torch(variables))
+    ported = convert.read(port_weights, family=family) if port_weights else to_slim(to_torch(variables), table)
     nets = convert.nets_in(variables)
     missing = [net for net in nets if net not in convert.nets_in(ported)]
     if missing:
@@ -284,14 +291,14 @@ def photo_case(path: str | os.PathLike[str]) -> Case:
 
 
 def _opened_for(
-    model: Model | str, weights: Folder | None, device: str, precision: Precision
+    model: Model | str, weights: Folder | None, family: str, device: str, precision: Precision
 ) -> tuple[Model, dict[str, object]]:
     """A model, opened where it is only named, and what evaluation.json says of it."""
     about: dict[str, object] = {}
     if isinstance(model, str):
         find_runtime(model)  # a wrong word is said before a large file is read
         source = str(weights or default_weights())
-        variables, said = own("convert").read_all(Path(source))
+        variables, said = own("convert").read_all(Path(source), family=family)
         about = {"weights": source, "fingerprint": own("convert").fingerprint(variables)}
         model = open_arrays(variables, model, device=device, precision=precision, source=source, said=said)
     if model.runtime in RUNTIMES:

@@ -81,16 +81,18 @@ def open_model(
     *,
     device: str = "auto",
     precision: Precision = "float32",
+    family: str = "",
 ) -> Model:
     """A model with the weights of any file or folder that `kindling convert` reads.
 
-    weights: by default those of `default_weights`. runtime: a name of RUNTIMES. device: "auto", which takes a GPU where
-    the runtime sees one, "cpu", "cuda", "cuda:1", "mps". precision: float32, on GPUs bfloat16 or float16 too. Raises
-    KindlingError if the runtime is not installed, has no such device or precision, or the weights are not sound.
+    family: the id of the one that they are of, where names alone do not tell. weights: by default those of
+    `default_weights`. runtime: a name of RUNTIMES. device: "auto", which takes a GPU where the runtime sees one, "cpu",
+    "cuda", "cuda:1", "mps". precision: float32, on GPUs bfloat16 or float16 too. Raises KindlingError if the runtime is
+    not installed, has no such device or precision, or the weights are not sound.
     """
     path = Path(weights) if weights is not None else default_weights()
     find_runtime(runtime)  # a wrong word is said before a large file is read
-    variables, said = own("convert").read_all(path)
+    variables, said = own("convert").read_all(path, family=family)
     return open_arrays(variables, runtime, device=device, precision=precision, source=str(path), said=said)
 
 

@@ -47,6 +47,7 @@ Examples:
 @click.option(
     "--torch-weights", type=click.Path(path_type=Path), help="Take PyTorch's from this one, to see whether it is right."
 )
+@options.family
 @options.device
 @click.option("--image", "images", multiple=True, type=click.Path(path_type=Path), help="Compare on this photo, too.")
 @click.option("--size", "sizes", multiple=True, callback=_sizes, help="Compare on random input: HxW or NxHxW.")
@@ -62,8 +63,9 @@ Examples:
 @click.option("--html", "html_file", type=click.Path(path_type=Path), help="Write the tables to this file.")
 @click.option("--force", is_flag=True, help="Overwrite the files of --json and --html.")
 def parity(
-    weights: Path | None, torch_weights: Path | None, device: str, images: tuple[Path, ...], sizes: tuple[str, ...],
-    seed: int, tolerance: float | None, layers: bool, json_file: Path | None, html_file: Path | None, force: bool,
+    weights: Path | None, torch_weights: Path | None, family: str, device: str, images: tuple[Path, ...],
+    sizes: tuple[str, ...], seed: int, tolerance: float | None, layers: bool, json_file: Path | None,
+    html_file: Path | None, force: bool,
 ) -> int:  # fmt: skip
     """Prove that the two frameworks compute the same, or name the first layer where they do not (exit code 1).
 
@@ -83,7 +85,7 @@ def parity(
 
         report = api.parity(
             weights, torch_weights, device=device, images=images, sizes=sizes or SIZES, seed=seed, tolerance=tolerance,
-            progress=announce,
+            family=family, progress=announce,
         )  # fmt: skip
 
     with open(os.devnull, "w") as nowhere, to_a_reader():

@@ -130,17 +130,17 @@ def compare(reference: Side, port: Side, cases: Iterable[Case], tolerance: float
 def _steps(case, reference, present):
     """(verb, net, names of its results, arrays, dials) for every net that is present, and for the chain if all are."""
     family, r, i = reference.single.family, case.r, case.i
+    given: dict[str, np.ndarray] = {"image": case.x}
     if r is None and family.net("decompose").scope in present:
         r, i = reference.single.run("decompose", case.x)
-    inputs: dict[str, tuple[np.ndarray, ...]] = {"decompose": (case.x,)}
     if r is not None:  # else it is a photo, and there is nothing to decompose it with
         ratio = case.ratio if isinstance(case.ratio, np.ndarray) else np.full_like(i, case.ratio)
-        inputs |= {"restore": (r, i), "adjust": (i, ratio)}
+        given |= {"R": r, "L": i, "ratio": ratio}
     for net in family.nets:
-        if net.scope in present and net.verb in inputs:
-            yield net.verb, net.scope, net.parts, inputs[net.verb], {}
+        if net.scope in present and given.keys() >= set(net.reads):
+            yield net.verb, net.scope, net.parts, tuple(given[name] for name in net.reads), {}
     if len(present) == len(family.nets):
-        yield "enhance", None, ("enhanced",), (case.x,), {"ratio": RATIO}
+        yield "enhance", None, ("enhanced",), (case.x,), {} if family.ratio is None else {"ratio": RATIO}
 
 
 def _run_all(reference, port, step, inputs, options):
