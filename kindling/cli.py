@@ -21,6 +21,7 @@ COMMANDS = {
     "convert": "Carry weights between TensorFlow, PyTorch and neutral files.",
     "inspect": "List what a checkpoint holds, and what is missing or extra.",
     "diff": "Say in what two checkpoints differ, and what the difference looks like.",
+    "export": "Write the nets as graphs for other runtimes: ONNX, OpenVINO, SavedModel, torch.export, TFLite.",
     "parity": "Prove that TensorFlow and PyTorch compute the same.",
     "train": "Train the nets from pairs of photos.",
     "fetch": "Get the authors' own weights, from them, checked.",

@@ -35,6 +35,7 @@ EXAMPLES = """\b
 Examples:
   kindling parity --image photo.jpg
   kindling parity --torch-weights theirs.pth --html report.html
+  kindling parity --runtime onnx --port-weights exported/
 """
 
 
@@ -45,8 +46,10 @@ Examples:
     help="Take the weights from this file or folder, of any form that `kindling convert` reads.",
 )
 @click.option(
-    "--torch-weights", type=click.Path(path_type=Path), help="Take PyTorch's from this one, to see whether it is right."
-)
+    "--torch-weights", "--port-weights", "port_weights", type=click.Path(path_type=Path),
+    help="Take PyTorch's, or those of --runtime, from this one, to see whether it is right; an export, too.",
+)  # fmt: skip
+@options.runtime
 @options.family
 @options.device
 @click.option("--image", "images", multiple=True, type=click.Path(path_type=Path), help="Compare on this photo, too.")
@@ -63,7 +66,7 @@ Examples:
 @click.option("--html", "html_file", type=click.Path(path_type=Path), help="Write the tables to this file.")
 @click.option("--force", is_flag=True, help="Overwrite the files of --json and --html.")
 def parity(
-    weights: Path | None, torch_weights: Path | None, family: str, device: str, images: tuple[Path, ...],
+    weights: Path | None, port_weights: Path | None, runtime: str, family: str, device: str, images: tuple[Path, ...],
     sizes: tuple[str, ...], seed: int, tolerance: float | None, layers: bool, json_file: Path | None,
     html_file: Path | None, force: bool,
 ) -> int:  # fmt: skip
@@ -72,6 +75,7 @@ def parity(
     Both run in float64 too, where they must agree to 1e-10. In float32, PyTorch must be as close to that exact answer
     as TensorFlow is, or within 1e-5. Without --size, sizes from 1x1 to 95x130 are tried, and a batch of three. Of a
     photo larger than 512 a side, the bottom right corner is compared. TensorFlow runs on the CPU, PyTorch on --device.
+    With another --runtime its graphs, which have no float64, are held against PyTorch, outputs only.
     """
     refuse_existing([file for file in (json_file, html_file) if file and file != STDOUT], force)
     if json_file and json_file == html_file:
@@ -84,8 +88,8 @@ def parity(
                 status.update(f"comparing on {case} ({number} of {count}), float32 and float64")
 
         report = api.parity(
-            weights, torch_weights, device=device, images=images, sizes=sizes or SIZES, seed=seed, tolerance=tolerance,
-            family=family, progress=announce,
+            weights, port_weights, port=runtime, device=device, images=images, sizes=sizes or SIZES, seed=seed,
+            tolerance=tolerance, family=family, progress=announce,
         )  # fmt: skip
 
     with open(os.devnull, "w") as nowhere, to_a_reader():

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from kindling.core.errors import MissingNetError
-from kindling.core.model import Layered
+from kindling.core.model import Layered, Model
 from kindling.parity.diagnosis import Diagnosis
 from kindling.parity.distance import distance, magnitude, mean_distance
 
@@ -28,11 +28,14 @@ RATIO = 5.0
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two: `single` and `double` hold the same weights in float32 and float64."""
+    """One of the two: `single` and `double` hold the same weights in float32 and float64.
+
+    A port may be a graph of another runtime, which computes in float32 only and shows no layers: its `double` is None.
+    """
 
     name: str
-    single: Layered
-    double: Layered
+    single: Model
+    double: Layered | None
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class Row:
     port_error: float  # port float32 from the exact answer, max
     difference: float  # port float32 from reference float32, max
     mean: float  # the same, mean
-    double: float  # port float64 from reference float64, max
+    double: float  # port float64 from reference float64, max; infinite for a port that has no float64
     ok: bool
     note: str = ""  # why it could not be compared, or what else to know of a row that is over
 
@@ -122,7 +125,7 @@ def compare(reference: Side, port: Side, cases: Iterable[Case], tolerance: float
                 _row(case.name, name, [r if isinstance(r, str) else r[k] for r in results], tolerance, relative=False)
                 for k, name in enumerate(names)
             ]
-            if net:
+            if net and port.double is not None:
                 layers += _layer_rows(case, reference, port, net, inputs, options, tolerance)
     return Report(outputs, layers, [net for net in nets if net not in present], tolerance, reference.name, port.name)
 
@@ -148,7 +151,7 @@ def _run_all(reference, port, step, inputs, options):
     results = [model.run(step, *inputs, **options) for model in (reference.double, reference.single)]
     for model in (port.double, port.single):
         try:
-            results.append(model.run(step, *inputs, **options))
+            results.append([None] * len(results[0]) if model is None else model.run(step, *inputs, **options))
         except MissingNetError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever a wrong port raises is a finding, and is shown as one
@@ -197,10 +200,11 @@ def _row(case, what, results, tolerance, relative):
         distance(port, exact) / scale,
         distance(port, reference) / scale,
         mean_distance(port, reference) / scale,
-        distance(exact_port, exact) / scale,
+        math.inf if exact_port is None else distance(exact_port, exact) / scale,
         ok=True,
     )
-    return row if _passes(row, tolerance) else replace(row, ok=False, note=_why(row, port, reference, tolerance))
+    passes = _passes(row, tolerance, exact_port is not None)
+    return row if passes else replace(row, ok=False, note=_why(row, port, reference, tolerance))
 
 
 def _why(row, port, reference, tolerance):
@@ -214,12 +218,12 @@ def _why(row, port, reference, tolerance):
     return ""
 
 
-def _passes(row: Row, tolerance: float | None) -> bool:
+def _passes(row: Row, tolerance: float | None, has_double: bool) -> bool:
     if not (math.isfinite(row.difference) and math.isfinite(row.port_error)):
         return False  # NaN and overflow on both sides prove nothing
     if tolerance is not None:
         return row.difference <= tolerance
-    return row.double <= SAME_FUNCTION and row.port_error <= max(row.reference_error, CLOSE_ENOUGH)
+    return (row.double <= SAME_FUNCTION or not has_double) and row.port_error <= max(row.reference_error, CLOSE_ENOUGH)
 
 
 def _corner(x: np.ndarray, side: int = 255) -> np.ndarray:
