@@ -1,6 +1,6 @@
 """Arrays carried by a table, TensorFlow's to PyTorch's and back. All that is wrong is said at once, by its line."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -41,10 +41,10 @@ def to_torch(table: Table, held: Mapping[str, Array], source: str, *, ema: bool 
     origin: dict[str, int] = {}
     used: dict[str, int] = {}
     epsilons: dict[str, float] = {}
+    spoiled: list[Row] = []
     for row in table.rows:
+        problems += _doubt(row)
         wrong, names = _names(row, held)
-        if row.doubtful:
-            wrong.append(f"the row is marked doubtful ({row.doubtful}); look at it, and take the mark out")
         for name in names.values():
             if name in used and used[name] != row.line:
                 wrong.append(f"{name} is carried by line {used[name]} already")
@@ -60,9 +60,11 @@ def to_torch(table: Table, held: Mapping[str, Array], source: str, *, ema: bool 
                     epsilons[row.torch] = row.options["epsilon"]
             except Misfit as error:
                 wrong.append(f"{_said(row.tf)}: {error}")
+        if wrong:
+            spoiled.append(row)
         problems += [f"line {row.line}: {sentence}" for sentence in wrong]
     problems += _against_variables(table, held)
-    problems += _against_state(table, made, origin)
+    problems += _against_state(table, made, origin, spoiled)
     kept = left_behind(held, used, table)
     problems += [
         f"{name} {array.shape} of {source} is in no row; add one, or name it in left_behind"
@@ -87,9 +89,8 @@ def to_tf(table: Table, state: Mapping[str, Array], source: str) -> Carried:
     made: dict[str, Array] = {}
     used: set[str] = set()
     for row in table.rows:
+        problems += _doubt(row)
         wrong: list[str] = []
-        if row.doubtful:
-            wrong.append(f"the row is marked doubtful ({row.doubtful}); look at it, and take the mark out")
         try:
             names = _names_back(row, table)
             leaves = row.kind.leaves(row.options)
@@ -247,8 +248,16 @@ def _against_variables(table: Table, held: Mapping[str, Array]) -> Iterator[str]
             yield f"line {entry.line}: {name} is not in the checkpoint"
 
 
-def _against_state(table: Table, made: Mapping[str, Array], origin: Mapping[str, int]) -> Iterator[str]:
-    """What is carried, held against what the port has."""
+def _doubt(row: Row) -> list[str]:
+    if not row.doubtful:
+        return []
+    return [f"line {row.line}: the row is marked doubtful ({row.doubtful}); look at it, and take the mark out"]
+
+
+def _against_state(
+    table: Table, made: Mapping[str, Array], origin: Mapping[str, int], spoiled: Sequence[Row]
+) -> Iterator[str]:
+    """What is carried, held against what the port has; what a row that is wrong would have filled is not missed."""
     for key, array in made.items():
         entry = table.state.get(key)
         if table.state and entry is None:
@@ -256,8 +265,10 @@ def _against_state(table: Table, made: Mapping[str, Array], origin: Mapping[str,
         elif entry is not None and array.shape != entry.shape:
             said = f"{key} becomes {array.shape}, and the port's is {entry.shape}"
             yield f"line {origin[key]}: {said} (line {entry.line})"
+    fronts = [name for row in spoiled for name in ([row.torch] if isinstance(row.torch, str) else row.torch.values())]
     for key, entry in table.state.items():
-        if key not in made and not key.endswith(COUNTER) and not table.is_of_the_port(key):
+        missed = any(front and (key == front or key.startswith(f"{front}.")) for front in fronts)
+        if key not in made and not missed and not key.endswith(COUNTER) and not table.is_of_the_port(key):
             yield f"line {entry.line}: the port's {key} {entry.shape} is filled by no row, nor named in of_the_port"
 
 

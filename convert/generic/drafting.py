@@ -150,7 +150,7 @@ def _row(match: Match, doubts: Sequence[str]) -> str:
     kind = guess.kind.name if guess else VARIABLE
     torch: str | Mapping[str, str] = place.torch if place else ""
     if place is None and "no module of the port has these shapes" not in doubts:
-        torch = match.layer.scope.replace("/", ".")
+        torch = match.layer.scope.replace("/", ".") or "."
     cells: dict[str, Any] = {"tf": match.layer.scope, "torch": torch, "kind": kind}
     if guess:
         if guess.kind.options.get("epsilon"):

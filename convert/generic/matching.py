@@ -4,20 +4,17 @@ A match is sure if nothing else has the same shapes, or if both are called the s
 that it is doubtful. The port is described by its modules, so nothing here needs PyTorch.
 """
 
-import difflib
 import itertools
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from kindling.core.spelling import likeness, words
 
 from .carrying import COUNTER
 from .layers import VARIABLE, Array, Misfit
 from .layers_found import Guess, Layer
 from .table import KINDS, Shape
-
-NOISE = {"vars", "layers", "layer", "model", "module", "sequential", "cell", "weights", "features", "functional"}
-WORD = re.compile(r"[a-z]+|\d+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,7 +138,7 @@ def _fit(layer: Layer, place: Place, held: Mapping[str, Array]) -> Guess | None:
 def _sure(layers: Sequence[Layer], places: Sequence[Place], fits: Mapping[tuple[int, int], Guess]) -> dict[int, int]:
     """Layer -> place, where both are called the same, or nothing else is left that either could be."""
     sure: dict[int, int] = {}
-    called = {pair for pair in fits if _words(layers[pair[0]].scope) == _words(places[pair[1]].name)}
+    called = {pair for pair in fits if words(layers[pair[0]].scope) == words(places[pair[1]].name)}
     for i, j in called:
         if sum(a == i for a, _ in called) == 1 and sum(b == j for _, b in called) == 1:
             sure[i] = j
@@ -182,21 +179,10 @@ def _likeliest(
     for i, j in fits:
         order = abs(rows.index(i) / len(rows) - columns.index(j) / len(columns))
         cost[rows.index(i), columns.index(j)] = 1 - likeness(layers[i].scope, places[j].name) + order
-    chosen = {}
+    chosen: dict[int, tuple[int, tuple[str, ...]]] = {}
     for row, column in zip(*linear_sum_assignment(cost), strict=True):
         if cost[row, column] < never:
             i, j = rows[row], columns[column]
             alike = max(sum(a == i for a, _ in fits), sum(b == j for _, b in fits))
             chosen[i] = (j, (f"told by name and order alone: {alike} have these shapes",))
     return chosen
-
-
-def likeness(scope: str, module: str) -> float:
-    """How alike two names are, from 0 to 1, whatever they are parted by."""
-    return difflib.SequenceMatcher(None, " ".join(_words(scope)), " ".join(_words(module))).ratio()
-
-
-def _words(name: str) -> tuple[str, ...]:
-    """The words and numbers of a name that say something: block1_conv2 and Block1.conv2 have the same."""
-    parted = re.sub(r"([a-z])([A-Z])", r"\1 \2", name).lower()
-    return tuple(word for word in WORD.findall(parted) if word not in NOISE)

@@ -25,10 +25,10 @@ pytestmark = [pytest.mark.tf, pytest.mark.torch]
 class Pair:
     """A layer of Keras with random weights, the module of PyTorch that is its port, and a row that says so."""
 
-    def __init__(self, layer, module, shape, row, channels=True):
+    def __init__(self, layer, module, shape, row, channels=True, x=None):
         self.layer, self.module, self.row, self.channels = layer, module.double().eval(), row, channels
         rng = np.random.default_rng(len(str(row)) + sum(shape))
-        self.x = rng.standard_normal(shape)
+        self.x = rng.standard_normal(shape) if x is None else x
         layer(self.x)
         layer.set_weights([np.abs(rng.standard_normal(w.shape)) + 0.1 for w in layer.get_weights()])
         self.weights = {f"net/layer/{w.path.split('/')[-1]}": np.asarray(w) for w in layer.weights}
@@ -124,8 +124,7 @@ def flattened(draw):
     count = int(np.prod(sides)) * channels
     layer = keras.Sequential([keras.layers.Flatten(dtype="float64"), keras.layers.Dense(outputs, dtype="float64")])
     module = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(count, outputs))
-    made = Pair(layer, module, (2, *sides, channels), row("dense", "m.1", flatten=[*sides, channels]))
-    return made
+    return Pair(layer, module, (2, *sides, channels), row("dense", "m.1", flatten=[*sides, channels]))
 
 
 def batch_norm(draw):
@@ -174,15 +173,9 @@ def embedding(draw):
     import torch
 
     count, width = draw(st.integers(1, 9)), draw(small)
-    made = Pair(
-        keras.layers.Embedding(count, width, dtype="float64"),
-        torch.nn.Embedding(count, width),
-        (2, 3),
-        row("embedding"),
-        channels=False,
-    )
-    made.x = np.random.default_rng(0).integers(0, count, (2, 3))
-    return made
+    layer, module = keras.layers.Embedding(count, width, dtype="float64"), torch.nn.Embedding(count, width)
+    words = np.random.default_rng(0).integers(0, count, (2, 3))
+    return Pair(layer, module, (2, 3), row("embedding"), channels=False, x=words)
 
 
 def recurrent(name):
@@ -278,6 +271,7 @@ def sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
 
+@pytest.mark.slow
 @few
 @given(inputs=small, units=small)
 def test_an_lstm_of_two_layers_and_both_directions(inputs, units, tmp_path):
