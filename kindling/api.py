@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from kindling.core.errors import KindlingError
+from kindling.core.machine import machine
 from kindling.core.model import Array, Model
 from kindling.core.names import to_slim, to_torch
 from kindling.core.optional import import_framework
@@ -37,6 +38,7 @@ from kindling.photos.photo import read_photo
 from kindling.runtimes import RUNTIMES, Precision, default_weights, find_runtime, open_arrays, open_model, trainer
 from kindling.training.run import Done, Doors
 from kindling.training.run import train as run_training
+from kindling.version import __version__
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -46,6 +48,15 @@ if TYPE_CHECKING:
 __all__ = ["enhance", "evaluate", "inspect", "open_model", "parity", "prepare", "train"]
 
 NAMES = {"tf": "TF"}  # what a side is called in a report, where that is not its runtime's name
+PACKAGES = (
+    "numpy",
+    "tensorflow",
+    "tensorflow-cpu",
+    "tf-slim",
+    "torch",
+    "onnxruntime",
+    "openvino",
+)  # that parity runs on
 LARGEST = 512  # a side of a photo in parity; float64 through the restoration net takes 10 kB a pixel, so 2.6 GB
 
 
@@ -204,6 +215,7 @@ def parity(
             yield case
 
     report = compare(first, second, announced(), tolerance)
+    report = replace(report, about=_made_with(sources, (variables, ported), (first, second)))
     return report if report.ok else replace(report, diagnosis=diagnose(variables, ported))
 
 
@@ -257,6 +269,15 @@ def parity_weights(
     if missing:
         raise KindlingError(f"{port_weights}: {', '.join(missing)} is not in it, but in {weights}")
     return variables, {name: array for name, array in ported.items() if name.split("/")[0] in nets}
+
+
+def _made_with(sources: Sequence[str], weights: Sequence[dict[str, Array]], sides: Sequence[Side]) -> dict[str, object]:
+    """What two reports are to be compared by, beside their inputs."""
+    about: dict[str, object] = {"kindling": __version__, **machine(PACKAGES)}
+    for source, variables, side in zip(sources, weights, sides, strict=True):
+        about[f"{side.name} ran on"] = side.single.device
+        about[f"weights of {side.name}"] = f"{source}, sha256 {own('convert').fingerprint(variables)}"
+    return about
 
 
 def photo_case(path: str | os.PathLike[str]) -> Case:
