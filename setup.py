@@ -73,7 +73,11 @@ setup(
     # The default weights lie in checkpoints/ of a checkout and in kindling/weights/ of an installation.
     packages=[*find_packages(include=["kindling*", "kind_tf*", "kind_torch*", "convert*"]), "kindling.weights"],
     package_dir={"kindling.weights": "checkpoints"},
-    package_data={"": ["py.typed"], "kindling.weights": ["*.md", "*.json", "*/checkpoint", "*/model.ckpt.*"]},
+    package_data={
+        "": ["py.typed"],
+        "kindling.ui": ["*.css", "*.html", "*.js"],
+        "kindling.weights": ["*.md", "*.json", "*/checkpoint", "*/model.ckpt.*"],
+    },
     # Photo libraries are in the base, since a person installs this to brighten a photo; they are imported when a photo
     # is read, so that a program which only wants the nets does not wait for them.
     install_requires=[

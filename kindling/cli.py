@@ -23,6 +23,7 @@ COMMANDS = {
     "diff": "Say in what two checkpoints differ, and what the difference looks like.",
     "parity": "Prove that TensorFlow and PyTorch compute the same.",
     "train": "Train the nets from pairs of photos.",
+    "ui": "Show a page in the browser: drop photos in, move sliders.",
     "fetch": "Get the authors' own weights, from them, checked.",
 }
 

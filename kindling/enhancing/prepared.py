@@ -56,6 +56,7 @@ class Prepared:
         self._photo, self._own = read, own
         self._read = bordered(read, self.size, self._border)
         self._kept, self._grid = self._keep(self._read, grid)
+        self._last: tuple[float, Array] | None = None
 
     @property
     def image(self) -> Array:
@@ -127,8 +128,14 @@ class Prepared:
         return cut(self._adjusted(ratio), self._border)
 
     def _adjusted(self, ratio):
-        (lit,) = self.model.run("adjust", self._L[np.newaxis], ratio=self.number(ratio))
-        return lit[0]
+        """Kept for the ratio that was last asked for: strength and denoise, which are asked for in turn, leave it."""
+        number = self.number(ratio)
+        last, light = self._last or (None, None)
+        if light is None or last != number:
+            (lit,) = self.model.run("adjust", self._L[np.newaxis], ratio=number)
+            light = lit[0]
+            self._last = number, light
+        return light
 
     def at(
         self,
