@@ -15,6 +15,8 @@ class Limits:
     """Of one photo."""
     photos: int = 50
     """Of one person at a time."""
+    together: float = 2000.0
+    """Megabytes of all photos of one person."""
     people: int = 32
     """Who have photos here at a time; the one who did nothing for longest makes room."""
     queue: int = 32

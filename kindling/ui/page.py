@@ -36,6 +36,24 @@ HEADERS = {
     b"x-content-type-options": b"nosniff",
     b"cross-origin-resource-policy": b"same-origin",
 }
+# Dark enough, or light enough, to be read: 4.5 to 1 and more against what is behind.
+COLOURS = {
+    "button_primary_background_fill": "*primary_700",
+    "button_primary_background_fill_hover": "*primary_800",
+    "button_primary_background_fill_dark": "*primary_700",
+    "button_primary_background_fill_hover_dark": "*primary_800",
+    "button_primary_text_color": "white",
+    "block_info_text_color": "*neutral_600",
+    "body_text_color_subdued": "*neutral_600",
+    "body_text_color_subdued_dark": "*neutral_300",
+    "block_title_text_color": "*neutral_700",
+    "block_title_text_color_dark": "*neutral_200",
+    "block_label_text_color": "*neutral_700",
+    "block_label_text_color_dark": "*neutral_200",
+    "color_accent": "*primary_700",
+    "link_text_color": "*primary_800",
+    "link_text_color_dark": "*primary_300",
+}
 # Doors of Gradio through which a server asks other hosts on a visitor's behalf.
 SHUT = ("/file=http", "/proxy=", "/file/http")
 
@@ -118,11 +136,13 @@ def _launched(page: "gr.Blocks", host: str, port: int | None, limits: Limits) ->
 
     fonts = ("system-ui", "sans-serif"), ("ui-monospace", "monospace")
     theme = gr.themes.Default(primary_hue="orange", neutral_hue="stone", font=fonts[0], font_mono=fonts[1])
+    theme.set(**COLOURS)
     try:
         _, address, _ = page.launch(
             server_name=host, server_port=port, share=False, prevent_thread_lock=True, quiet=True, inbrowser=False,
             max_file_size=limits.bytes, ssr_mode=False, pwa=False, mcp_server=False, run_history=False,
             enable_monitoring=False, footer_links=[], theme=theme, css=asset("page.css"),
+            head=f"<script>{asset('page.js')}</script>",
             state_session_capacity=4 * limits.people, app_kwargs={"middleware": [Middleware(Guard)]},
         )  # fmt: skip
     except OSError as error:

@@ -18,6 +18,8 @@ from kindling.ui.preview import Preview
 
 __all__ = ["People", "Person"]
 
+CHECKPOINTS = 3  # that one person has for photos
+
 
 class Person:
     """What one person has here."""
@@ -41,6 +43,9 @@ class Person:
         """These and no others are the person's photos from now on. Raises KindlingError if they are too many."""
         if len(uploads) > self.limits.photos:
             raise KindlingError(f"{len(uploads)} photos are too many at a time; at most {self.limits.photos} are taken")
+        size = sum(upload.stat().st_size for upload in uploads) / 1e6
+        if size > self.limits.together:
+            raise KindlingError(f"{size:,.0f} MB are too much at a time; at most {self.limits.together:,.0f} are taken")
         folder = self.folder / "photos"
         shutil.rmtree(folder, ignore_errors=True)
         shutil.rmtree(self.results, ignore_errors=True)  # pictures of photos that are gone
@@ -50,6 +55,8 @@ class Person:
 
     def take_weights(self, uploads: list[Path]) -> Path:
         """The files of one checkpoint, in a folder of their own. Returns what is to be read: file, folder or prefix."""
+        if self.checkpoint is not None and self.checkpoint not in self.weights.values():
+            shutil.rmtree(self._own(self.checkpoint), ignore_errors=True)
         folder = self.work_folder()
         taken = [self._take(upload, folder) for upload in uploads]
         if len(taken) == 1:
@@ -67,6 +74,19 @@ class Person:
     def work_folder(self) -> Path:
         """A fresh folder that is served to nobody."""
         return Path(tempfile.mkdtemp(dir=self.folder))
+
+    def use(self, checkpoint: Path) -> str:
+        """Offer a checkpoint for this person's photos. Returns what it is called."""
+        name = f"uploaded: {checkpoint.name}"
+        self.weights.pop(name, None)
+        self.weights[name] = checkpoint
+        while len(self.weights) > CHECKPOINTS:
+            shutil.rmtree(self._own(self.weights.pop(next(iter(self.weights)))), ignore_errors=True)
+        return name
+
+    def _own(self, path: Path) -> Path:
+        """The folder of one checkpoint, which itself is a file, a prefix or the folder."""
+        return self.folder / path.relative_to(self.folder).parts[0]
 
     def leave(self) -> None:
         """Delete everything."""
@@ -107,6 +127,13 @@ class People:
         self._say_goodbye(gone)
         return person
 
+    def forget(self, uploads: set[Path]) -> None:
+        """Delete uploads, unless somebody uploaded the very same file: then both have one."""
+        with self._lock:
+            wanted = {upload for person in self._everybody.values() for upload in person.uploads}
+        for upload in uploads - wanted:
+            upload.unlink(missing_ok=True)
+
     def leave(self, session: str | None) -> None:
         """The page was closed or loaded anew."""
         with self._lock:
@@ -121,14 +148,10 @@ class People:
         self._say_goodbye(everybody)
 
     def _say_goodbye(self, gone):
-        """Delete what they had, and their uploads, unless somebody else uploaded the very same file."""
-        with self._lock:
-            wanted = {upload for person in self._everybody.values() for upload in person.uploads}
         for person in gone:
             with person.lock:
                 person.leave()
-            for upload in person.uploads - wanted:
-                upload.unlink(missing_ok=True)
+            self.forget(person.uploads)
 
 
 def _free(name, taken):

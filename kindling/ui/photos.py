@@ -65,7 +65,7 @@ class PhotosTab:
             with gr.Column(scale=3, min_width=320):
                 files = gr.File(label="Photos", file_count="multiple", height=150, elem_id="photos")
                 with gr.Tabs():
-                    with gr.Tab("Before and after"):
+                    with gr.Tab("Picture"):
                         view = parts.compare()
                     figures = {name: self._part_tab(name, title) for name, title in PARTS.items()}
                 strip = parts.strip()
@@ -79,11 +79,11 @@ class PhotosTab:
                     one = gr.Button("Make this picture", variant="primary", elem_id="make")
                     every = gr.Button("Make all pictures", visible=False, elem_id="make-all")
                 save = gr.DownloadButton("Save", visible=False, variant="primary", elem_id="save")
-                with gr.Accordion("File", open=False):
+                with gr.Accordion("Kind of file", open=False, elem_id="file"):
                     kinds = ["auto", "png", "jpg", "webp", "tiff"]
-                    kind = gr.Dropdown(kinds, value="auto", label="Kind of file; auto: the photo's own", elem_id="kind")
+                    kind = gr.Dropdown(kinds, value="auto", label="auto: the photo's own kind", elem_id="kind")
                     with_parts = gr.Checkbox(False, label="R, L, restored R and adjusted L too", elem_id="with-parts")
-                with gr.Accordion("Weights and machine", open=False):
+                with gr.Accordion("Weights and machine", open=False, elem_id="machine"):
                     known = models.families()
                     family = gr.Dropdown(known, value=known[0], label="Family", elem_id="family")
                     weights = gr.Dropdown(list(self.models.weights), value=DEFAULT, label="Weights", elem_id="weights")
@@ -98,14 +98,13 @@ class PhotosTab:
 
         shown = [view, strip, ratio, *figures.values()]
         look = {"fn": self.look, "inputs": dials, "outputs": shown, "show_progress_on": view, **preview}
-        taken = gr.on(
-            [files.upload, files.delete, files.clear], self.take, [files, *dials[1:]], [photo, auto, every, save], **preview
-        )  # fmt: skip
+        changed = [files.upload, files.delete, files.clear]
+        taken = gr.on(changed, self.take, [files, *dials[1:]], [photo, auto, every, save], **preview)
         taken.success(**look)
-        for menu in (photo, weights, runtime, device, protocol):
+        for menu in (photo, runtime, device, protocol, auto):
             menu.input(**look)
-        family.input(self.of_family, family, weights, **preview).success(**look)
-        auto.input(**look)
+        weights.change(**look)  # by whom ever: the family, and the other tab, choose too
+        family.input(self.of_family, family, weights, **preview)
 
         moving = {**MOVING, **{name: preview[name] for name in ("concurrency_id", "concurrency_limit")}}
         ratio.input(self.slide_ratio, dials, [view, auto], **moving)
@@ -132,8 +131,11 @@ class PhotosTab:
     def take(self, request: gr.Request, files: list[str] | None, *dials: Any) -> tuple[Any, ...]:
         """Photos came, or some were taken away."""
         person = self.people.of(request.session_hash)
+        uploads = [Path(file) for file in files or []]
         with person.lock:
-            person.take_photos([Path(file) for file in files or []])
+            kept, person.uploads = person.uploads, set()
+            person.take_photos(uploads)
+        self.people.forget(kept)
         names = list(person.photos)
         _, chosen = self._asked((None, *dials), request)
         auto = default_ratio(self._model(person, chosen)) == "auto" if names else True

@@ -21,9 +21,10 @@ __all__ = ["EXPOSURES", "PARTS", "Preview", "uri"]
 
 EXPOSURES = (0.5, 1.0, 1.5, 2.0, 3.0, 5.0)
 SMALL = 168  # pixels of the longer side of a picture in the strip
+# Short, or a phone hides them behind a button.
 PARTS = {
-    "R": "Reflectance R",
-    "L": "Illumination L",
+    "R": "R",
+    "L": "L",
     "restored": "Restored R",
     "adjusted": "Adjusted L",
 }

@@ -29,6 +29,7 @@ FORMS = {
 }
 SIZES = ("2x3", "37x51")  # of random input: enough for every border, and done in seconds
 BOTH = ("tensorflow", "torch")
+SHORT = 200  # letters of metadata that are shown; an estimator is longer
 
 
 class WeightsTab:
@@ -107,9 +108,9 @@ class WeightsTab:
         person = self.people.of(request.session_hash)
         source = _checkpoint(person)
         own("convert").read(source)  # what cannot run is said here, not at the next photo
-        person.weights[f"uploaded: {source.name}"] = source
+        name = person.use(source)
         gr.Info("The tab for photos has it now, under Weights and machine.")
-        return gr.update(choices=[*self.models.weights, *person.weights], value=f"uploaded: {source.name}")
+        return gr.update(choices=[*self.models.weights, *person.weights], value=name)
 
     def _converted(self, person: Person, form: str) -> tuple[Path, Path]:
         """(what is handed out, what can be read)"""
@@ -145,7 +146,7 @@ def _holds(found: Any, person: Person) -> str:
         "parameters": f"{found.parameters:,}",
         "unwrapped": ", ".join(found.unwrapped),
         "of training": ", ".join(found.training),
-        **{name: said for name, said in found.metadata.items() if len(said) < 200},
+        **{name: said for name, said in found.metadata.items() if len(said) < SHORT and said != found.fingerprint},
         "sha256 of the weights": found.fingerprint,
     }
     lines = "".join(
@@ -153,11 +154,8 @@ def _holds(found: Any, person: Person) -> str:
         for name, said in facts.items()
         if said
     )
-    rows = "".join(
-        f"<tr><td>{html.escape(v.name)}</td><td>{'x'.join(map(str, v.shape)) or 'scalar'}</td><td>{html.escape(v.dtype)}"
-        f"</td><td>{v.state}</td></tr>"
-        for v in found.variables
-    )
+    cells = ((v.name, "x".join(map(str, v.shape)) or "scalar", v.dtype, v.state) for v in found.variables)
+    rows = "".join(f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in cells)
     heads = "".join(f'<th scope="col">{head}</th>' for head in ("variable", "shape", "dtype", "state"))
     return (
         f"<p>{verdict}</p><table>{lines}</table><details><summary>{len(found.variables)} variables</summary>"
