@@ -21,7 +21,7 @@ TRAIN = ["accelerate >= 1.0", "tensorboard >= 2.18"]
 RAW = ["rawpy >= 0.24"]
 ONNX = ["onnx >= 1.17", "onnxruntime >= 1.20", "onnxscript >= 0.5"]
 OPENVINO = ["openvino >= 2025.0"]
-UI = ["gradio >= 6.0"]
+UI = ["gradio >= 6.31, < 7"]  # older ones have no parts of the page that watch what they are sent
 RAY = ["ray[data] >= 2.40", "pyarrow >= 17"]
 VGG = ["torchvision >= 0.25"]  # only for its own weights of the perceptual loss; it must fit torch's very build
 DEV = [

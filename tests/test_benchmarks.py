@@ -28,6 +28,7 @@ NEEDS = {
     "rounding": ("tf", "torch"),
     "split": (),
     "training_step": ("tf", "torch"),
+    "ui": (),
 }
 
 

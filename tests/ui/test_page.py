@@ -183,13 +183,13 @@ def test_several_photos_come_as_a_zip(visit, tmp_path):
 
 
 REFUSED = {
-    "no photo": ("note.png", lambda path: path.write_text("a note"), ["note.png", "not readable as a photo"]),
+    "no photo": ("note.png", lambda path: path.write_text("a note"), ["note.png", "not a photo that can be read"]),
     "too many pixels": (
         "wide.png", lambda path: Image.new("RGB", (1500, 1000)).save(path), ["wide.png", "megapixels"],
     ),
     "too many bytes": ("big.png", lambda path: path.write_bytes(bytes(1_100_000)), ["maximum allowed size"]),
     "called like markup": (
-        "<img src=x onerror=alert(1)>.png", lambda path: path.write_text("a note"), ["not readable as a photo"],
+        "<img src=x onerror=alert(1)>.png", lambda path: path.write_text("a note"), ["not a photo that can be read"],
     ),
 }  # fmt: skip
 
