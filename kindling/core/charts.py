@@ -5,7 +5,7 @@ has a mark or a dash of its own too, since not everybody tells colours apart.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from kindling.core.html import text
@@ -116,8 +116,10 @@ def steps(edges: Sequence[float], counts: Mapping[str, Sequence[float]], title: 
     return _svg(width, height, title, parts)
 
 
-def strip(groups: Mapping[str, Sequence[tuple[str, float]]], title: str, unit: str = "") -> str:
-    """A line for each group, a tick for each of its (name, value), a diamond at their mean; none for infinite ones."""
+def strip(
+    groups: Mapping[str, Sequence[tuple[str, float]]], means: Mapping[str, float], title: str, unit: str = ""
+) -> str:
+    """A line for each group, a tick for each of its (name, value), a diamond at its mean; none for infinite ones."""
     finite = {group: [(n, v) for n, v in pairs if math.isfinite(v)] for group, pairs in groups.items()}
     values = [value for pairs in finite.values() for _, value in pairs]
     if not values:
@@ -146,8 +148,8 @@ def strip(groups: Mapping[str, Sequence[tuple[str, float]]], title: str, unit: s
             f"<title>{text(name)}: {v:.4g} {text(unit)}</title></line>"
             for name, v in pairs
         ]
-        if pairs:
-            mean = math.fsum(v for _, v in pairs) / len(pairs)
+        mean = means.get(group, math.inf)
+        if low <= mean <= high:
             parts.append(
                 f'</g><g class="b"><path class="mark" d="{MARKS["diamond"]}" transform="translate({x(mean):.1f} {y})">'
                 f"<title>mean {mean:.4g} {text(unit)}</title></path>"
@@ -156,7 +158,7 @@ def strip(groups: Mapping[str, Sequence[tuple[str, float]]], title: str, unit: s
     return _svg(width, height, title, parts)
 
 
-def _legend(series, left):
+def _legend(series: Sequence[Series], left: int) -> str:
     parts = []
     for place, one in enumerate(series):
         at = left + place * 215
@@ -167,7 +169,7 @@ def _legend(series, left):
     return "".join(parts)
 
 
-def _svg(width, height, title, parts):
+def _svg(width: int, height: int, title: str, parts: Iterable[str]) -> str:
     least = 600 if width > 600 else 0  # narrower, the names of layers could not be read
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" style="width: 100%; max-width: '
@@ -175,5 +177,5 @@ def _svg(width, height, title, parts):
     )
 
 
-def _said(value):
+def _said(value: float) -> str:
     return "none" if math.isinf(value) else "0" if value == 0 else f"{value:.1e}"

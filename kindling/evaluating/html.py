@@ -24,6 +24,8 @@ from kindling.photos.photo import read_photo
 __all__ = ["as_html"]
 
 SHOWN = 24  # images of which pictures are shown: the file is to stay below 3 MB
+TICKS = 200  # of one method in a chart
+ROWS = 2000  # of the table
 SIDE = 360  # the longer side of a picture that is shown
 ROOM = 2_000_000  # bytes of pictures
 
@@ -82,19 +84,23 @@ def _means(evaluation, names):
 def _spread(evaluation, names):
     charts = []
     for name in names:
+        means = {s.method: s.means[name] for s in evaluation.summaries if s.means[name] is not None}
         groups = {
-            summary.method: [(s.image, getattr(s, name)) for s in evaluation.scores if s.method == summary.method]
-            for summary in evaluation.summaries
-            if summary.means[name] is not None
+            method: _evenly(sorted(_values(evaluation, method, name), key=lambda pair: pair[1]), TICKS)
+            for method in means
         }
-        chart = strip(groups, f"{_title(name)} of every image", "dB" if name == "psnr" else "")
+        chart = strip(groups, means, f"{_title(name)} of every image", "dB" if name == "psnr" else "")
         if chart:
             region = (
                 f'<div class="scroll" tabindex="0" role="region" aria-label="{html.text(_title(name))}">{chart}</div>'
             )
             charts.append(f"<h3>{html.text(_title(name))}</h3>{region}")
-    words = "A tick is one image, named when pointed at; the diamond is the mean."
+    words = f"A tick is one image, named when pointed at, of a method at most {TICKS}; the diamond is the mean of all."
     return html.section("How the figures are spread", f"<p>{words}</p>", *charts) if charts else ""
+
+
+def _values(evaluation, method, name):
+    return [(score.image, getattr(score, name)) for score in evaluation.scores if score.method == method]
 
 
 def _pictures(evaluation):
@@ -130,7 +136,7 @@ def _pictures(evaluation):
 
 def _table(evaluation, names):
     rows = []
-    for score in evaluation.scores:
+    for score in evaluation.scores[:ROWS]:
         ratio = Cell("-" if score.ratio is None else f"{score.ratio:.3g}", -1.0 if score.ratio is None else score.ratio)
         row: list[Cell | str] = [score.image, score.method, ratio]
         for name in names:
@@ -138,7 +144,9 @@ def _table(evaluation, names):
             row.append("-" if value is None else Cell(f"{value:.{COLUMNS[name][2]}f}", value))
         rows.append(row)
     table = html.sortable(("image", "method", "ratio", *map(_title, names)), rows)
-    return html.section("Image by image", "<p>Press a heading to sort by it.</p>", table)
+    left = len(evaluation.scores) - len(rows)
+    more = f" {left:,} more pictures are in evaluation.csv and .json." if left else ""
+    return html.section("Image by image", f"<p>Press a heading to sort by it.{more}</p>", table)
 
 
 def _made_with(evaluation, names):

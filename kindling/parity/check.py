@@ -129,8 +129,8 @@ def compare(reference: Side, port: Side, cases: Iterable[Case], tolerance: float
                 of = [r if isinstance(r, str) else r[k] for r in results]
                 outputs.append(_row(case.name, name, of, tolerance, relative=False))
                 exact, ours, _, theirs = of
-                drawn = None if isinstance(theirs, str) else spread(case.name, name, exact, ours, theirs)
-                spreads += [drawn] if drawn else []
+                if not isinstance(theirs, str):
+                    spreads += spread(case.name, name, exact, ours, theirs)
             if net:
                 layers += _layer_rows(case, reference, port, net, inputs, options, tolerance)
     skipped = [net for net in nets if net not in present]

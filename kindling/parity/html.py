@@ -7,6 +7,7 @@ What the numbers mean is in kindling/parity/check.py and docs/parity.md; this fi
 """
 
 import io
+import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -21,6 +22,7 @@ from kindling.parity.spread import EDGES
 
 __all__ = ["as_html"]
 
+RECORD = 1_000_000  # letters of JSON that the page takes along
 MAPPED = 4  # cases of which maps are drawn: a file of less than 3 MB is asked for
 LEVELS = 32  # colours of a map; fewer compress better
 # From no difference to the largest: black, violet, red, orange, pale yellow, each lighter than the one before.
@@ -28,7 +30,10 @@ HEAT = np.array([(0, 0, 4), (60, 15, 100), (150, 40, 95), (225, 90, 45), (250, 1
 
 
 def as_html(report: Report) -> str:
-    """The whole file, of less than 3 MB. The record of `Report.as_dict` is in it as JSON."""
+    """The whole file, of less than 3 MB. `Report.as_dict` is in it as JSON, unless that is long."""
+    record = report.as_dict()
+    if len(json.dumps(record)) > RECORD:
+        record = {"ok": report.ok, "left out": "it would fill the page; kindling parity --json has it"}
     return html.page(
         f"Does {report.port} compute what {report.reference} computes?",
         _verdict(report),
@@ -38,7 +43,7 @@ def as_html(report: Report) -> str:
         _histograms(report),
         _maps(report),
         _made_with(report),
-        record=report.as_dict(),
+        record=record,
     )
 
 

@@ -44,22 +44,16 @@ class Spread:
     port_sha256: str
 
 
-def spread(case: str, what: str, exact: Array, reference: Array, port: Array) -> Spread | None:
-    """All of (n, h, w, c). None where they are of several shapes, or not finite: nothing to draw is in them."""
+def spread(case: str, what: str, exact: Array, reference: Array, port: Array) -> list[Spread]:
+    """All of (n, h, w, c). None at all where they differ in shape, or are not finite: there is nothing to draw."""
     if not exact.shape == reference.shape == port.shape or exact.ndim != 4:
-        return None
+        return []
     if not all(np.isfinite(array).all() for array in (exact, reference, port)):
-        return None
+        return []
     apart = np.abs(port.astype(np.float64) - reference).max(axis=(0, 3))
-    return Spread(
-        case=case,
-        what=what,
-        reference_counts=_counts(reference, exact),
-        port_counts=_counts(port, exact),
-        heat=_pooled(apart).astype(np.float32),
-        reference_sha256=_hash(reference),
-        port_sha256=_hash(port),
-    )
+    counts = {"reference_counts": _counts(reference, exact), "port_counts": _counts(port, exact)}
+    hashes = {"reference_sha256": _hash(reference), "port_sha256": _hash(port)}
+    return [Spread(case=case, what=what, heat=_pooled(apart).astype(np.float32), **counts, **hashes)]
 
 
 def seen(case: str, x: Array, photo: bool) -> Seen:
