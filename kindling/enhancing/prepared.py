@@ -200,7 +200,7 @@ class Prepared:
                 place, seen = (rows[0], columns[0]), (rows[1], columns[1])
                 for (what, ratio), picture in pictures.items():
                     part = getattr(piece, source.get(what, what))
-                    part = (part[ratios.index(ratio)] if isinstance(part, list) else part)[seen]
+                    part = (part[ratios.index(ratio)] if isinstance(part, list) and ratio is not None else part)[seen]
                     if what == "enhanced":
                         part = self._finished(part, place, strength)
                     picture[place] = to_pixels(part, dtype)
