@@ -21,6 +21,7 @@ import numpy as np
 
 from kindling.core.checks import check_choice
 from kindling.core.errors import KindlingError
+from kindling.core.machine import machine
 from kindling.core.model import Array, Model
 from kindling.core.names import to_slim, to_torch
 from kindling.core.optional import import_framework
@@ -53,6 +54,7 @@ from kindling.training.joint_run import train as train_joint
 from kindling.training.plan import RECIPES
 from kindling.training.run import Done, Doors
 from kindling.training.run import train as run_training
+from kindling.version import __version__
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -62,6 +64,15 @@ if TYPE_CHECKING:
 __all__ = ["enhance", "evaluate", "export", "inspect", "open_model", "parity", "prepare", "train"]
 
 NAMES = {"tf": "TF"}  # what a side is called in a report, where that is not its runtime's name
+PACKAGES = (
+    "numpy",
+    "tensorflow",
+    "tensorflow-cpu",
+    "tf-slim",
+    "torch",
+    "onnxruntime",
+    "openvino",
+)  # that parity runs on
 LARGEST = 512  # a side of a photo in parity; float64 through the restoration net takes 10 kB a pixel, so 2.6 GB
 
 
@@ -223,6 +234,8 @@ def parity(
             yield case
 
     report = compare(first, second, announced(), tolerance)
+    sources = (source, str(port_weights or source))
+    report = replace(report, about=_made_with(sources, (variables, ported), (first, second)))
     return report if report.ok or second.double is None else replace(report, diagnosis=diagnose(variables, ported))
 
 
@@ -300,6 +313,15 @@ def _side(name: str, variables: Mapping[str, Array], source: str, device: str, f
 
     double = opened("float64") if find_runtime(name).layered else None
     return Side(NAMES.get(name, name), opened("float32"), double)
+
+
+def _made_with(sources: Sequence[str], weights: Sequence[dict[str, Array]], sides: Sequence[Side]) -> dict[str, object]:
+    """What two reports are to be compared by, beside their inputs."""
+    about: dict[str, object] = {"kindling": __version__, **machine(PACKAGES)}
+    for source, variables, side in zip(sources, weights, sides, strict=True):
+        about[f"{side.name} ran on"] = side.single.device
+        about[f"weights of {side.name}"] = f"{source}, sha256 {own('convert').fingerprint(variables)}"
+    return about
 
 
 def photo_case(path: str | os.PathLike[str]) -> Case:

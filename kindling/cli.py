@@ -25,6 +25,7 @@ COMMANDS = {
     "export": "Write the nets as graphs for other runtimes: ONNX, OpenVINO, SavedModel, torch.export, TFLite.",
     "parity": "Prove that TensorFlow and PyTorch compute the same.",
     "train": "Train the nets from pairs of photos.",
+    "ui": "Show a page in the browser: drop photos in, move sliders.",
     "fetch": "Get the authors' own weights, from them, checked.",
 }
 

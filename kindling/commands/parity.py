@@ -2,7 +2,6 @@
 
 import contextlib
 import math
-import os
 import re
 from pathlib import Path
 
@@ -11,11 +10,12 @@ from rich.console import Console
 
 from kindling import api
 from kindling.commands import options
-from kindling.commands.output import STDOUT, JsonCommand, json_option, put_json, to_a_reader
+from kindling.commands.output import STDOUT, JsonCommand, json_option, put_json, put_text, to_a_reader
 from kindling.commands.pair import compared
 from kindling.core.errors import KindlingError
-from kindling.core.files import move_into_place, refuse_existing, staging
+from kindling.core.files import refuse_existing
 from kindling.parity.check import SIZES
+from kindling.parity.html import as_html
 from kindling.parity.report import print_parity
 
 
@@ -86,7 +86,7 @@ Examples:
 )
 @click.option("--layers", is_flag=True, help="Show every layer, not the furthest of each net.")
 @json_option("every number")
-@click.option("--html", "html_file", type=click.Path(path_type=Path), help="Write the tables to this file.")
+@click.option("--html", "html_file", type=click.Path(path_type=Path), help="Write a page to look at to this file.")
 @click.option("--force", is_flag=True, help="Overwrite the files of --json and --html.")
 def parity(
     weights: Path | None, port_weights: Path | None, runtime: str, family: str, device: str, port: str | None,
@@ -124,15 +124,13 @@ def parity(
                 tolerance=tolerance, family=family, progress=announce,
             )  # fmt: skip
 
-    with open(os.devnull, "w") as nowhere, to_a_reader():
-        page = Console(record=True, file=nowhere, width=150)
-        shown = [page] if json_file == STDOUT else [Console(soft_wrap=True), page]
-        for console in shown:
-            print_parity(report, console, layers or console is page)
+    if json_file != STDOUT:
+        with to_a_reader():
+            print_parity(report, Console(soft_wrap=True), layers)
     if json_file:
         put_json(report.as_dict(), json_file)
     if html_file:
-        _write(html_file, page.export_html())
+        put_text(as_html(report), html_file)
     return 0 if report.ok else 1
 
 
@@ -141,9 +139,3 @@ def _refuse_kinds(given, why="is of KinD, and not of a --port of your own"):
     for option, value in given.items():
         if value:
             raise KindlingError(f"{option} {why}")
-
-
-def _write(path, text):
-    with staging(path.parent) as folder:
-        (folder / path.name).write_text(text, encoding="utf-8")
-        move_into_place(folder / path.name, path)
