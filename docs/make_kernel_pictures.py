@@ -70,7 +70,7 @@ def responses() -> None:
     right.plot(omega, omega**2, ":", color=RED, label="-d²/dx²: w²")
     for c, color in ((0.25, GREEN), (0.5, BLUE)):
         right.plot(omega, 1 + c * (2 - 2 * np.cos(omega)), color=color, label=f"I - {c:g} Laplacian")
-    right.plot(omega, 1 - response(BINOMIAL, omega), color=BROWN, label="I - (1, 4, 6, 4, 1)/16")
+    right.plot(omega, 1 - response(BINOMIAL, omega) ** 2, color=BROWN, label="a level of the pyramid: I - B B")
     right.set_ylim(0, 4.2)
     right.set_title("Laplacian: high-pass; I - c Laplacian: high-boost", fontsize=9)
     for axis in (left, right):
@@ -161,6 +161,10 @@ def levels(photo: np.ndarray) -> None:
         last = number == len(pyramid)
         parts[f"level {number}: times {2 ** (number - 1)}"] = picture if last else 0.5 + 2 * picture
     _pictures("pyramid", parts)
+    w = 2 * np.pi / 40
+    wave = torch.from_numpy(np.cos(w * np.arange(400)))[None, None, :, None].repeat(1, 1, 1, 400)
+    fine = laplacian_pyramid(wave, 2)[0][0, 0, 50:-50, 200]  # away from the border
+    print(f"a wave of 40 px: the first level has {fine.abs().max():.4f} of it, minus its second derivative {w**2:.4f}")
     shift, noise = torch.full_like(x, 0.1), torch.from_numpy(np.random.default_rng(0).standard_normal(x.shape)) * 0.1
     for text, error in (("a shift of light by 0.1", shift), ("noise of 0.1", noise)):
         costs = [2**i * level.abs().mean().item() for i, level in enumerate(laplacian_pyramid(error, 5))]
