@@ -150,7 +150,10 @@ def _arrow(arrow: Arrow, nodes: dict[str, Node], is_down: bool) -> str:
     if end.rank - start.rank > 1 and is_down:  # around, on the right
         x0, x1 = x0 + start.size[0] / 2, x1 + end.size[0] / 2
         out = max(x0, x1) + _bow(start, end)
-        way, label = f"M{x0:.0f},{y0:.0f} C{out:.0f},{y0:.0f} {out:.0f},{y1:.0f} {x1:.0f},{y1:.0f}", (out, (y0 + y1) / 2)
+        way, label = (
+            f"M{x0:.0f},{y0:.0f} C{out:.0f},{y0:.0f} {out:.0f},{y1:.0f} {x1:.0f},{y1:.0f}",
+            (out, (y0 + y1) / 2),
+        )
         label, turn = (x0 * 0.125 + x1 * 0.125 + out * 0.75, (y0 + y1) / 2), (-1, 0)
     elif end.rank - start.rank > 1:  # around, above or below
         side = -1 if y0 < y1 else 1

@@ -1,8 +1,8 @@
 """python docs/make_feature_maps.py        docs/maps/*.jpg: what every layer of the nets makes of examples/night.jpg
 
 The photo at half its size goes through the nets with the weights in checkpoints/, as `kindling enhance` would send it,
-and of each layer five channels are kept. They are the ones that vary most over the photo and are not alike: a channel is
-passed over if it follows one that was taken (correlation beyond 0.8). Each is stretched to its own range, black to
+and of each layer five channels are kept. They are the ones that vary most over the photo and are not alike: a channel
+is passed over if it follows one that was taken (correlation beyond 0.8). Each is stretched to its own range, black to
 white, and shown at the size of the photo without smoothing, so that the layer's own pixels are seen.
 """
 

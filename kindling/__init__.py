@@ -6,6 +6,8 @@
 Nothing here imports TensorFlow or PyTorch, so `import kindling` is quick and works with either, both or neither.
 """
 
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from kindling.core.errors import KindlingError, MissingNetError
@@ -26,6 +28,17 @@ __all__ = [
     "prepare",
     "train",
 ]
+
+
+class _Package(ModuleType):
+    """Keeps `kindling.parity` the function: importing the room of that name would put the room in its place."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in __all__ and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> object:
