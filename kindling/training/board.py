@@ -1,8 +1,8 @@
 """Curves and pictures of a training for TensorBoard, written without TensorFlow or PyTorch.
 
 TensorBoard's own EventFileWriter would import TensorFlow wherever it is installed, only to open a file: that takes
-seconds, and leaves notes on stderr, in a training on PyTorch. So the file is opened here, and TensorBoard's RecordWriter
-writes into it.
+seconds, and leaves notes on stderr, in a training on PyTorch. So the file is opened here, and only the records are
+TensorBoard's.
 """
 
 import io
