@@ -123,5 +123,5 @@ def _no_kind(variables):
     if other := recognise(variables):
         family, sign = other
         return f"this is a {family.title} checkpoint ({sign}): {family.refused}; KinD's are {', '.join(NETS)}"
-    held = ", ".join(list(variables)[:3]) or "nothing"
-    return f"there is no variable of KinD in it: it holds {held}, expected names such as {next(iter(EXPECTED))}"
+    listed = ", ".join(list(variables)[:3]) or "nothing"
+    return f"there is no variable of KinD in it: it holds {listed}, expected names such as {next(iter(EXPECTED))}"

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from kindling.core.checks import check_choice
 from kindling.core.errors import KindlingError
 from kindling.core.model import Array, Model
 from kindling.core.names import to_slim, to_torch
@@ -31,10 +32,13 @@ from kindling.enhancing.render import Prepared, Tile
 from kindling.evaluating import evaluation
 from kindling.evaluating.evaluation import Evaluation, Folder
 from kindling.evaluating.scores import Settings
+from kindling.evaluating.validation import Validation
 from kindling.parity.check import SIZES, Case, Report, Side, compare, random_cases
 from kindling.parity.diagnosis import diagnose
 from kindling.photos.photo import read_photo
 from kindling.runtimes import RUNTIMES, Precision, default_weights, find_runtime, open_arrays, open_model, trainer
+from kindling.training.joint_run import train as train_joint
+from kindling.training.plan import RECIPES
 from kindling.training.run import Done, Doors
 from kindling.training.run import train as run_training
 
@@ -209,35 +213,45 @@ def parity(
 
 def train(
     task: str,
-    data: str | os.PathLike[str],
+    data: str | os.PathLike[str] | Sequence[tuple[str | os.PathLike[str], float]],
     out: str | os.PathLike[str],
     *,
     runtime: str = "torch",
-    decom: str | os.PathLike[str] | None = None,
-    start: str | os.PathLike[str] | None = None,
-    features: str | os.PathLike[str] | None = None,
     **options: Any,
 ) -> Done:
-    """Train one net from pairs of photos, with the original's recipe unless told otherwise.
+    """Train one net from pairs of photos, with the original's recipe unless told otherwise, or all nets together.
 
-    task: "decomposition", then "adjustment" and "restoration". options: the settings, callbacks and switches of `train`
-    in kindling/training/run.py, which this is with the doors opened. Returns how far it came; after Ctrl-C,
-    resume=True goes on from there.
+    task: "decomposition", then "adjustment" and "restoration", and after these "joint". data: a folder with low/ and
+    high/; of a joint training also several, each with its weight in the mix: [("lol", 5), ("night", 1)]. options: the
+    files, settings, callbacks and switches of `train` in kindling/training/run.py or, of a joint training,
+    kindling/training/joint_run.py, which this is with the doors opened. Returns how far it came; after Ctrl-C,
+    resume=True goes on from there. Raises KindlingError for whatever can be seen to be wrong, before any step.
     """
+    check_choice("task", task, (*RECIPES, "joint"))
     convert = own("convert")
     doors = Doors(
         runtime=runtime,
         trainer=partial(trainer, runtime),
+        joint_trainer=partial(trainer, runtime, joint=True),
         open_model=lambda path: open_model(path, runtime, device=options.get("device", "auto")),
         read=convert.read,
         read_vgg=convert.read_vgg,
         write=partial(convert.write, force=True),
         fingerprint=convert.fingerprint,
     )
-    paths = [None if path is None else Path(path) for path in (decom, start, features)]
-    return run_training(
-        task, Path(data), Path(out), doors, decom=paths[0], start=paths[1], features=paths[2], **options
-    )
+    named = {name: Path(options[name]) for name in ("decom", "start", "features", "init") if options.get(name)}
+    if task == "joint":
+        folders = [(data, 1.0)] if isinstance(data, (str, os.PathLike)) else data
+        if "init" not in named:
+            raise KindlingError("a joint training starts from weights of all three nets: name them as `init`")
+        apart = [Path(folder) for folder in options.pop("val", ())]
+        return train_joint(
+            [(Path(folder), weight) for folder, weight in folders], Path(out), doors,
+            **{**options, **named}, val=apart, validation=Validation,
+        )  # fmt: skip
+    if not isinstance(data, (str, os.PathLike)):
+        raise KindlingError(f"{task} trains on one folder, and {len(data)} are named; several are for joint")
+    return run_training(task, Path(data), Path(out), doors, **{**options, **named})
 
 
 def parity_weights(

@@ -93,7 +93,7 @@ def test_the_checkout_and_the_sdist_build_the_same_wheel(source, distributions):
 
 
 def test_the_wheel_holds_the_packages_and_the_default_weights(distributions):
-    held = _contents(distributions[1])
+    names = _contents(distributions[1])
     files = [
         path for package in ("convert", "kind_tf", "kind_torch", "kindling") for path in ROOT.glob(f"{package}/**/*")
     ]
@@ -102,16 +102,16 @@ def test_the_wheel_holds_the_packages_and_the_default_weights(distributions):
     weights = [path.as_posix() for path in weights if path.suffix != ".csv"]  # the curves stay in the checkout
     assert len(weights) >= 10
     wanted |= {f"kindling/weights/{name}" for name in weights}
-    assert {name for name in held if ".dist-info/" not in name} == wanted
+    assert {name for name in names if ".dist-info/" not in name} == wanted
     for name in weights:
-        assert held[f"kindling/weights/{name}"] == (ROOT / "checkpoints" / name).read_bytes()
-    assert any(name.endswith(".dist-info/licenses/LICENSE") for name in held)
+        assert names[f"kindling/weights/{name}"] == (ROOT / "checkpoints" / name).read_bytes()
+    assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
 
 
 def test_the_sdist_is_a_checkout(distributions):
     """With the tests and all that they look at."""
     with tarfile.open(distributions[0]) as archive:
-        held = {name.partition("/")[2] for name in archive.getnames()}
+        names = {name.partition("/")[2] for name in archive.getnames()}
     for name in (
         "Makefile",
         "constraints.txt",
@@ -119,8 +119,8 @@ def test_the_sdist_is_a_checkout(distributions):
         "tests/seeded/DecomNet.npz",
         "docs/parity.md",
     ):
-        assert name in held
-    assert not [name for name in held if "__pycache__" in name or name.startswith((".venv", "build", "dist"))]
+        assert name in names
+    assert not [name for name in names if "__pycache__" in name or name.startswith((".venv", "build", "dist"))]
 
 
 def test_what_the_metadata_say(distributions):

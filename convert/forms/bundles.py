@@ -71,10 +71,10 @@ def read(path: Path, digest: "hashlib._Hash") -> Contents:
     notes: list[str] = []
     beside: list[tuple[str, ...]] = []
     for prefix in find(path):
-        held = _read_one(prefix, digest)
-        notes += held.notes
-        beside += held.beside
-        for name, array in held.variables.items():
+        contents = _read_one(prefix, digest)
+        notes += contents.notes
+        beside += contents.beside
+        for name, array in contents.variables.items():
             if name in variables:
                 raise KindlingError(f"{path}: {name} is in both {origin[name]} and {prefix}; name one of the two")
             variables[name], origin[name] = array, prefix
@@ -105,12 +105,12 @@ def made(
     layout; data before index before state file, the order in which they may appear."""
     if is_prefix(target):
         prefix = prefix_of(target)
-        return {prefix.parent / name: held for name, held in tensor_bundle.made(prefix.name, variables).items()}
+        return {prefix.parent / name: data for name, data in tensor_bundle.made(prefix.name, variables).items()}
     files: dict[Path, bytes] = {}
     for net in nets_in(variables):
         folder = target / NETS[net].folder
         own = {name: array for name, array in variables.items() if name in NETS[net].variables}
-        files |= {folder / name: held for name, held in tensor_bundle.made("model.ckpt", own).items()}
+        files |= {folder / name: data for name, data in tensor_bundle.made("model.ckpt", own).items()}
         files[folder / STATE] = state_file().encode()
     said = metadata or {}
     return files | {target / name: said[key].encode() for key, name in BESIDE.items() if key in said}
@@ -188,10 +188,10 @@ def _is_there(prefix: Path) -> bool:
 
 def _is_old(file: Path) -> bool:
     """Is this a checkpoint in one file, by its content? The cheap look at its last bytes comes first."""
-    with open(file, "rb") as held:
-        size = held.seek(0, 2)
-        held.seek(max(0, size - 8))
-        if held.read() != v1.END:
+    with open(file, "rb") as stream:
+        size = stream.seek(0, 2)
+        stream.seek(max(0, size - 8))
+        if stream.read() != v1.END:
             return False
     return v1.is_v1(whole(file))
 

@@ -148,14 +148,14 @@ def _ending(front: Sequence[str], last: str, among: Collection[str]) -> Place | 
 def _bare(parts: Mapping[str, Parts]) -> dict[str, Place]:
     """Places of nets whose scope is missing: all variables of one net behind the same prefix, or none is taken."""
     behind = {name: place for name, scopes in parts.items() if (place := place_of(scopes, BARE))}
-    held: dict[tuple[Parts, bool, str], set[str]] = defaultdict(set)
+    names_in: dict[tuple[Parts, bool, str], set[str]] = defaultdict(set)
     for place in behind.values():
         if not place.slot:
-            held[place.prefix, place.averaged, BARE[place.name]].add(place.name)
+            names_in[place.prefix, place.averaged, BARE[place.name]].add(place.name)
     found = {}
     for name, place in behind.items():
         net = BARE[place.name]
-        if len(held[place.prefix, place.averaged, net]) == len(NETS[net].variables):
+        if len(names_in[place.prefix, place.averaged, net]) == len(NETS[net].variables):
             notes = (*place.notes, f"a single net without its scope, {net}")
             found[name] = replace(place, name=f"{net}/{place.name}", notes=notes)
     return found

@@ -76,16 +76,16 @@ def _one(original, to, copies, show, archive, download):
             )
         return "there already"
     with staging(target.parent) as folder:
-        for held in copies(original.size):
-            (folder / target.name).write_bytes(held)
+        for data in copies(original.size):
+            (folder / target.name).write_bytes(data)
             if _is(original, folder / target.name, index=target.parent):
                 move_into_place(folder / target.name, target)
                 return "copied"
         if original.url:
             return _download(original, to, show, download)
         _download_archive(archive, to, folder / "archive.zip", show, download)
-        for held in _members(folder / "archive.zip")(original.size):
-            (folder / target.name).write_bytes(held)
+        for data in _members(folder / "archive.zip")(original.size):
+            (folder / target.name).write_bytes(data)
             if _is(original, folder / target.name, index=target.parent):
                 move_into_place(folder / target.name, target)
                 return "downloaded"

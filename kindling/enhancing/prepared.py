@@ -5,6 +5,7 @@ which makes the TensorFlow runtime's pixels identical to the authors'.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Literal
 
@@ -13,11 +14,13 @@ import numpy as np
 from kindling.core.errors import KindlingError, OutOfMemory
 from kindling.core.model import Array, Model
 from kindling.core.words import ProtocolName, Ratio
+from kindling.enhancing.border import Inside, bordered, cut, inner
 from kindling.enhancing.memory import auto_grid
 from kindling.enhancing.ratio import (
     PROTOCOLS,
     auto_ratio,
     check_ratio,
+    default_border,
     default_protocol,
     default_ratio,
     true_ratio,
@@ -41,39 +44,51 @@ class Prepared:
     """
 
     def __init__(self, read: Read, grid: Grid, model: Model, own: Array | None = None, grey: bool = False):
-        """read: the stretched photo, by rows and columns; grid: the tiles to go by.
+        """read: the stretched photo, by rows and columns; grid: the tiles to go by, the model's border included.
 
         own: its pixels as they were before, (h, w, 3) of whole numbers or floats, which a strength below 1 blends
         with; by default those that were read. grey: whether the photo has no colour, so that its pictures have none.
         """
         self.model, self.grey = model, grey
-        self._read, self._own = read, own
-        self._kept, self._grid = _in_smaller_tiles(grid, model, lambda grid: (keep(read, grid, model), grid))
-
-    @property
-    def size(self) -> tuple[int, int]:
+        self._border = default_border(model)
+        self.size = grid.height - 2 * self._border, grid.width - 2 * self._border
         """Height and width."""
-        return self._grid.height, self._grid.width
+        self._photo, self._own = read, own
+        self._read = bordered(read, self.size, self._border)
+        self._kept, self._grid = self._keep(self._read, grid)
 
     @property
     def image(self) -> Array:
         """The photo as the nets saw it, stretched to its own minimum and maximum."""
-        return self._read(slice(0, self.size[0]), slice(0, self.size[1]))
+        return self._photo(slice(0, self.size[0]), slice(0, self.size[1]))
 
-    @cached_property
+    @property
     def R(self) -> Array:
         """The reflectance."""
-        return np.ascontiguousarray(self._kept.get(slice(0, self.size[0]))[0])
+        return cut(self._R, self._border)
 
-    @cached_property
+    @property
     def L(self) -> Array:
         """The illumination."""
-        return np.ascontiguousarray(self._kept.get(slice(0, self.size[0]))[1])
+        return cut(self._L, self._border)
 
-    @cached_property
+    @property
     def restored(self) -> Array:
         """The reflectance as the restoration net cleans it."""
-        restored = np.empty_like(self.R)
+        return cut(self._restored, self._border)
+
+    # These three have the border.
+    @cached_property
+    def _R(self) -> Array:
+        return np.ascontiguousarray(self._kept.get(slice(0, self._grid.height))[0])
+
+    @cached_property
+    def _L(self) -> Array:
+        return np.ascontiguousarray(self._kept.get(slice(0, self._grid.height))[1])
+
+    @cached_property
+    def _restored(self) -> Array:
+        restored = np.empty_like(self._R)
 
         def fill(grid):
             for piece in self._pieces([], grid):
@@ -85,13 +100,13 @@ class Prepared:
     @cached_property
     def auto_ratio(self) -> float:
         """The ratio that the photo itself suggests; see kindling/enhancing/ratio.py."""
-        return auto_ratio(self._kept, self._read, self._grid, self.model)
+        return auto_ratio(Inside(self._kept, self._border), self._photo, self._inside, self.model)
 
     def true_ratio(self, partner: Photo | Array) -> float:
         """The ratio that evaluate_LOLdataset.py takes from the well-lit `partner`, a photo of the same size."""
-        if isinstance(partner, Photo):
-            return true_ratio(self._kept, partner.stretched, self._grid, self.model)
-        return true_ratio(self._kept, lambda rows, columns: partner[rows, columns], self._grid, self.model)
+        read = partner.stretched if isinstance(partner, Photo) else lambda rows, columns: partner[rows, columns]
+        high, _ = self._keep(bordered(read, self.size, self._border), self._grid)
+        return true_ratio(Inside(self._kept, self._border), Inside(high, self._border), self._inside)
 
     def number(self, ratio: Ratio) -> float:
         """A ratio that is asked for, as a number: "default", "auto" or one from 0 up."""
@@ -109,7 +124,10 @@ class Prepared:
 
     def adjusted(self, ratio: Ratio) -> Array:
         """The illumination, adjusted by `ratio`."""
-        (lit,) = self.model.run("adjust", self.L[np.newaxis], ratio=self.number(ratio))
+        return cut(self._adjusted(ratio), self._border)
+
+    def _adjusted(self, ratio):
+        (lit,) = self.model.run("adjust", self._L[np.newaxis], ratio=self.number(ratio))
         return lit[0]
 
     def at(
@@ -129,17 +147,19 @@ class Prepared:
         """
         check_share("strength", strength)
         check_share("denoise", denoise)
-        r = self.R if denoise == 0 else self.restored
+        r = self._R if denoise == 0 else self._restored
         if 0 < denoise < 1:
-            r = self.R + np.float32(denoise) * (self.restored - self.R)
-        light = self.adjusted(ratio)
+            r = self._R + np.float32(denoise) * (self._restored - self._R)
+        light = self._adjusted(ratio)
         named = self.protocol(protocol)
         picture = r * light
-        if named == "blend":
-            picture = self.model.family.blend(self.image, self.L, picture)
-        elif named == "photo":
-            picture = self.model.family.fuse(self.image, self.R, self.L, r, light)
-        return self._finished(picture, (slice(None), slice(None)), strength)
+        if named != "lol":
+            image = self._read(slice(0, self._grid.height), slice(0, self._grid.width))
+            if named == "blend":
+                picture = self.model.family.blend(image, self._L, picture)
+            else:
+                picture = self.model.family.fuse(image, self._R, self._L, r, light)
+        return self._finished(cut(picture, self._border), (slice(0, self.size[0]), slice(0, self.size[1])), strength)
 
     def render(
         self,
@@ -167,14 +187,17 @@ class Prepared:
 
         def fill(grid):
             for piece in self._pieces(ratios, grid, denoise):
+                rows, columns = inner(piece.rows, self._border, height), inner(piece.columns, self._border, width)
+                if not rows or not columns:  # a tile that holds nothing but border
+                    continue
+                place, seen = (rows[0], columns[0]), (rows[1], columns[1])
                 for (what, ratio), picture in pictures.items():
                     part = getattr(piece, source.get(what, what))
-                    part = part if ratio is None else part[ratios.index(ratio)]
-                    place = piece.rows, piece.columns
+                    part = (part[ratios.index(ratio)] if isinstance(part, list) and ratio is not None else part)[seen]
                     if what == "enhanced":
                         part = self._finished(part, place, strength)
                     picture[place] = to_pixels(part, dtype)
-                done(piece.image.shape[0] * piece.image.shape[1])
+                done(picture[place][..., 0].size)
 
         _in_smaller_tiles(self._grid, self.model, fill)
         return pictures
@@ -185,8 +208,16 @@ class Prepared:
             picture = np.broadcast_to(picture.mean(axis=2, keepdims=True), picture.shape)
         if strength == 1:
             return picture
-        own = self._read(*place) if self._own is None else as_floats(self._own[place])
+        own = self._photo(*place) if self._own is None else as_floats(self._own[place])
         return own if strength == 0 else own + np.float32(strength) * (picture - own)
+
+    @property
+    def _inside(self) -> Grid:
+        """The tiles, of the photo without the border."""
+        return replace(self._grid, height=self.size[0], width=self.size[1])
+
+    def _keep(self, read, grid):
+        return _in_smaller_tiles(grid, self.model, lambda grid: (keep(read, grid, self.model), grid))
 
     def _pieces(self, ratios, grid=None, denoise=1.0):
         return pieces(self._read, grid or self._grid, self.model, ratios, kept=self._kept, denoise=denoise)
@@ -205,15 +236,17 @@ def prepare(photo: Photo | Array, model: Model, tile: Tile = "auto", results: in
 
 
 def choose_grid(size: tuple[int, int], tile: Tile, model: Model, results: int = 0) -> Grid:
-    """The tiles for a photo of (height, width): "auto" by the memory at hand, 0 none, else squares of that side.
+    """The tiles for a photo of (height, width) and the model's border around it.
 
-    results: bytes that the finished pictures will take. Raises KindlingError if `tile` is none of these.
+    tile: "auto" by the memory at hand, 0 none, else squares of that side. results: bytes that the finished pictures
+    will take. Raises KindlingError if `tile` is none of these.
     """
+    height, width = (length + 2 * default_border(model) for length in size)
     if tile == "auto":
-        return auto_grid(*size, model, results)
+        return auto_grid(height, width, model, results)
     if not isinstance(tile, int) or isinstance(tile, bool) or tile < 0:
         raise KindlingError(f'a tile of {tile!r}: expected a number of pixels, 0 for none, or "auto"')
-    return square(*size, tile, model.family) if tile else whole(*size, model.family)
+    return square(height, width, tile, model.family) if tile else whole(height, width, model.family)
 
 
 def check_share(name: str, value: float) -> None:

@@ -15,14 +15,16 @@ import numpy as np
 from kindling.core.errors import KindlingError
 from kindling.core.model import Array, Model
 from kindling.core.words import ProtocolName
+from kindling.enhancing.border import Inside
 from kindling.enhancing.kept import Kept
-from kindling.enhancing.tiles import Grid, Read, decompose
+from kindling.enhancing.tiles import Grid, Read
 from kindling.families.kind.estimator import Estimator
 
 __all__ = [
     "PROTOCOLS",
     "auto_ratio",
     "check_ratio",
+    "default_border",
     "default_protocol",
     "default_ratio",
     "estimator_of",
@@ -33,18 +35,19 @@ EPSILON = np.float32(0.0001)  # the original's, against division by 0
 LEVEL = np.float32(0.62)  # mean of L over the well-lit photos of pairs/train, by the authors' decomposition
 SEEN = 4e6  # pixels that the estimator looks at, at most
 PROTOCOLS: tuple[ProtocolName, ...] = ("lol", "blend", "photo")
+BORDER = 16  # pixels; one step of the pools, so that tiles of the photo stay where they were
 LARGEST = 10.0  # beyond, the adjustment net hardly answers, and a black photo would ask for thousands
 
 
-def true_ratio(kept: Kept, high: Read, grid: Grid, model: Model) -> float:
+def true_ratio(low: Kept | Inside, high: Kept | Inside, grid: Grid) -> float:
     """mean(L_high / (L_low + 0.0001)), as evaluate_LOLdataset.py.
 
-    kept: the dark photo, decomposed; high: its well-lit partner, of the size of `grid`.
+    low, high: the dark photo and its well-lit partner, both decomposed, of the size of `grid`.
     """
-    return _mean_ratio(_light(kept, grid), (L for _, _, L in decompose(high, grid, model)), lambda i, i_high: i_high)
+    return _mean_ratio(_light(low, grid), _light(high, grid), lambda i, i_high: i_high)
 
 
-def auto_ratio(kept: Kept, read: Read, grid: Grid, model: Model) -> float:
+def auto_ratio(kept: Kept | Inside, read: Read, grid: Grid, model: Model) -> float:
     """The ratio that the photo itself suggests, by the estimator of the model's weights.
 
     Without one, mean(LEVEL / (L + 0.0001)), at most 10: what brings the photo's illumination to a well-lit one's. A
@@ -82,6 +85,11 @@ def default_protocol(model: Model) -> ProtocolName:
     the photo; others are used as their authors' evaluate.py uses them.
     """
     return "blend" if model.said.get("estimator") else "photo"
+
+
+def default_border(model: Model) -> int:
+    """Pixels of the photo's reflection that the nets see around it: none where the authors' programs have none."""
+    return BORDER if model.said.get("estimator") else 0
 
 
 def check_ratio(ratio: float | str) -> float:

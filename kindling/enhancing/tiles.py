@@ -26,7 +26,7 @@ __all__ = ["Grid", "Piece", "Read", "decompose", "fitting", "halved", "inside", 
 Read = Callable[[slice, slice], Array]  # rows, columns -> (h, w, 3) in [0, 1], stretched over the whole photo
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Grid:
     """How a photo is cut: tiles of `tile_height` x `tile_width`, multiples of the step, smaller at the far edges."""
 
@@ -91,7 +91,7 @@ def square(height: int, width: int, tile: int, family: Family = KIND) -> Grid:
     if tile < 1:
         raise KindlingError(f"a tile of {tile} pixels: expected 1 or more")
     side = _up(tile, family.step)
-    return Grid(height, width, side, side, _halo(family))
+    return Grid(height=height, width=width, tile_height=side, tile_width=side, halo=_halo(family))
 
 
 def fitting(height: int, width: int, pixels: int, family: Family = KIND) -> Grid:
@@ -100,13 +100,21 @@ def fitting(height: int, width: int, pixels: int, family: Family = KIND) -> Grid
     The whole photo if that fits; tiles of one step if nothing does.
     """
     step, halo = family.step, _halo(family)
-    grids = [Grid(height, width, _up(height, step), _up(width, step), halo)]
+    grids = [Grid(height=height, width=width, tile_height=_up(height, step), tile_width=_up(width, step), halo=halo)]
     for across in range(1, math.ceil(width / step) + 1):
         tile_width = _up(math.ceil(width / across), step)
         room = pixels // max(_length(grown(s, halo, width)) for s in _cut(width, tile_width)) - 2 * halo
         if room >= step:
             down = math.ceil(height / (room // step * step))
-            grids.append(Grid(height, width, _up(math.ceil(height / down), step), tile_width, halo))
+            grids.append(
+                Grid(
+                    height=height,
+                    width=width,
+                    tile_height=_up(math.ceil(height / down), step),
+                    tile_width=tile_width,
+                    halo=halo,
+                )
+            )
     least = square(height, width, 1, family)
     return min((g for g in grids if g.largest <= pixels), key=lambda g: g.computed, default=least)
 
@@ -117,8 +125,20 @@ def halved(grid: Grid, family: Family = KIND) -> Grid | None:
     if max(height, width) <= family.step:
         return None
     if height >= width:
-        return Grid(grid.height, grid.width, _up(math.ceil(height / 2), family.step), grid.tile_width, grid.halo)
-    return Grid(grid.height, grid.width, grid.tile_height, _up(math.ceil(width / 2), family.step), grid.halo)
+        return Grid(
+            height=grid.height,
+            width=grid.width,
+            tile_height=_up(math.ceil(height / 2), family.step),
+            tile_width=grid.tile_width,
+            halo=grid.halo,
+        )
+    return Grid(
+        height=grid.height,
+        width=grid.width,
+        tile_height=grid.tile_height,
+        tile_width=_up(math.ceil(width / 2), family.step),
+        halo=grid.halo,
+    )
 
 
 def decompose(read: Read, grid: Grid, model: Model, margin: int = 0) -> Iterator[tuple[slice, Array, Array]]:

@@ -131,17 +131,17 @@ def test_h5_is_laid_out_as_promised(small, tmp_path):
 
 def test_npz_holds_variables_and_nothing_else(small, tmp_path):
     convert.write(tmp_path / "out.npz", small)
-    with np.load(tmp_path / "out.npz") as held:
-        assert sorted(held.files) == sorted(small)
+    with np.load(tmp_path / "out.npz") as archive:
+        assert sorted(archive.files) == sorted(small)
 
 
 def test_safetensors_loads_with_their_own_reader(small, tmp_path):
     from safetensors.numpy import load_file
 
     convert.write(tmp_path / "out.safetensors", small)
-    held = load_file(tmp_path / "out.safetensors")
-    assert held["DecomNet.g_conv1_1.weight"].shape == (32, 3, 3, 3)
-    assert differences(convert.to_torch(small), held) == []
+    tensors = load_file(tmp_path / "out.safetensors")
+    assert tensors["DecomNet.g_conv1_1.weight"].shape == (32, 3, 3, 3)
+    assert differences(convert.to_torch(small), tensors) == []
 
 
 def test_a_checkpoint_folder_can_be_moved(small, tmp_path):

@@ -72,29 +72,29 @@ def test_a_shard_may_begin_as_anything(tmp_path, adjust):
     adjust = {**adjust, first: np.frombuffer(raw, np.float32).copy()}
     adjust[first][2:] = 0
     convert.write(tmp_path / "model.ckpt", adjust)
-    held = convert.read(tmp_path / "model.ckpt.data-00000-of-00001")
-    assert differences(adjust, held) == []
+    file = convert.read(tmp_path / "model.ckpt.data-00000-of-00001")
+    assert differences(adjust, file) == []
 
 
 def zipped(*names):
-    held = io.BytesIO()
-    with zipfile.ZipFile(held, "w") as archive:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
         for name in names:
             archive.writestr(name, b"x")
-    return held.getvalue()
+    return file.getvalue()
 
 
 def tarred():
-    held = io.BytesIO()
-    with tarfile.open(fileobj=held, mode="w") as archive:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as archive:
         archive.addfile(tarfile.TarInfo("storages"))
-    return held.getvalue()
+    return file.getvalue()
 
 
 def array():
-    held = io.BytesIO()
-    np.save(held, np.ones(3))
-    return held.getvalue()
+    file = io.BytesIO()
+    np.save(file, np.ones(3))
+    return file.getvalue()
 
 
 STRANGERS = {

@@ -20,8 +20,8 @@ from tests.support.server import FOLDERS, QUICK, SHARD
 @pytest.mark.reference
 @pytest.mark.parametrize("original", [o for o in ORIGINALS if o.sha256], ids=lambda o: o.path)
 def test_the_table_is_of_the_authors_files(reference, original):
-    held = (reference / "checkpoint" / original.path).read_bytes()
-    assert (len(held), hashlib.sha256(held).hexdigest()) == (original.size, original.sha256)
+    data = (reference / "checkpoint" / original.path).read_bytes()
+    assert (len(data), hashlib.sha256(data).hexdigest()) == (original.size, original.sha256)
 
 
 def test_the_table_says_where():
