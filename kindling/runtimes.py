@@ -128,26 +128,33 @@ def open_model(
     *,
     device: str = "auto",
     precision: Precision = "float32",
+    family: str = "",
 ) -> Model:
     """A model with the weights of any file or folder that `kindling convert` reads, or of an export.
 
     weights: by default those of `default_weights`. runtime: a name of RUNTIMES. device: "auto", which takes a GPU where
     the runtime sees one, "cpu", "cuda", "cuda:1", "mps". precision: float32, on GPUs bfloat16 or float16 too, and
-    bfloat16 on CPUs that are faster in it. Raises KindlingError if the runtime is not installed, has no such device or
-    precision, does not run this form of export, or the weights are not sound.
+    bfloat16 on CPUs that are faster in it. family: the id of the one that the weights are of, where names alone do not
+    tell. Raises KindlingError if the runtime is not installed, has no such device or precision, does not run this form
+    of export, or the weights are not sound.
     """
-    return open_weights(weights or default_weights(), runtime, device=device, precision=precision)[0]
+    return open_weights(weights or default_weights(), runtime, device=device, precision=precision, family=family)[0]
 
 
 def open_weights(
-    weights: str | os.PathLike[str], runtime: str = "torch", *, device: str = "auto", precision: Precision = "float32"
+    weights: str | os.PathLike[str],
+    runtime: str = "torch",
+    *,
+    device: str = "auto",
+    precision: Precision = "float32",
+    family: str = "",
 ) -> tuple[Model, str]:
     """As `open_model`, and the fingerprint of the weights."""
     path, row = Path(weights), find_runtime(runtime)  # a wrong word is said before a large file is read
     if is_export(path):
         description = read_description(path)
         return _open_export(path, description, row, device, precision), description.weights
-    variables, said = own("convert").read_all(path)
+    variables, said = own("convert").read_all(path, family=family)
     model = open_arrays(variables, runtime, device=device, precision=precision, source=str(path), said=said)
     return model, own("convert").fingerprint(variables)
 
