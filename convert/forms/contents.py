@@ -1,7 +1,7 @@
 """What a reader hands on: arrays under their names, and what else the file had to say."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -30,6 +30,11 @@ def plain(metadata: object) -> dict[str, str]:
     if not isinstance(metadata, Mapping):
         return {}
     return {str(key): str(value).replace("\0", "") for key, value in metadata.items()}
+
+
+def renamed(held: Contents) -> Contents:
+    """What a file holds, under slim names and in TF's axis order."""
+    return replace(held, variables=by_slim_names(held.variables))
 
 
 def by_slim_names(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

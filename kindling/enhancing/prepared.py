@@ -57,6 +57,7 @@ class Prepared:
         self._photo, self._own = read, own
         self._read = bordered(read, self.size, self._border)
         self._kept, self._grid = self._keep(self._read, grid)
+        self._last: tuple[float, Array] | None = None
 
     @property
     def image(self) -> Array:
@@ -138,14 +139,20 @@ class Prepared:
         return cut(self._adjusted(ratio), self._border)
 
     def _adjusted(self, ratio):
+        """Kept for the ratio that was last asked for: strength and denoise, which are asked for in turn, leave it."""
         number = self.number(ratio)
+        last, kept = self._last or (None, None)
+        if kept is not None and last == number:
+            return kept
         height, width = self._grid.height, self._grid.width
 
         def light(rows, columns):
             place = Place(rows=rows, columns=columns, height=height, width=width)
             return adjust(self.model, self._R[rows, columns], self._L[rows, columns], number, place)
 
-        return between_walls(self._grid, self.model.family.net("adjust").reach.halo, light)
+        lit = between_walls(self._grid, self.model.family.net("adjust").reach.halo, light)
+        self._last = number, lit
+        return lit
 
     def at(
         self,

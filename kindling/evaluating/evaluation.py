@@ -34,7 +34,7 @@ from kindling.photos.find import find
 from kindling.photos.photo import write_photo
 from kindling.version import __version__
 
-__all__ = ["Evaluation", "Plan", "measure", "plan"]
+__all__ = ["Evaluation", "Measured", "Plan", "measure", "plan"]
 
 FIGURES = tuple(f"evaluation.{suffix}" for suffix in ("csv", "json", "md", "tex"))
 MEASURED_WITH = ("numpy", "scikit-image", "Pillow", "pyvips")
@@ -62,6 +62,17 @@ class Plan:
         return self.out / f"{low.stem}_kindle.png" if self.out else None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """The files that a score is of."""
+
+    picture: Path | None
+    """None for one that was written nowhere."""
+    partner: Path
+    dark: Path | None = None
+    """None for another method's picture where no dark photo was given."""
+
+
 @dataclass(kw_only=True)
 class Evaluation:
     """What was measured, of one method or several; it grows while it is made."""
@@ -71,6 +82,8 @@ class Evaluation:
     done: int = 0
     """Pictures that were tried."""
     scores: list[Score] = field(default_factory=list)
+    files: list[Measured] = field(default_factory=list)
+    """Of each score, in the same order."""
     failures: list[str] = field(default_factory=list)
     """A sentence for each picture that was not measured, and each photo without a partner."""
     notes: list[str] = field(default_factory=list)
@@ -173,9 +186,10 @@ def measure(
         distance = None
         evaluation.notes.append(f"LPIPS is left out: {error}")
     try:
-        for path, work in _steps(plan, model, settings, distance):
+        for path, files, work in _steps(plan, model, settings, distance):
             try:
                 evaluation.scores.append(work())
+                evaluation.files.append(files)
             except MissingNetError:
                 raise
             except MemoryError:
@@ -194,15 +208,17 @@ def measure(
 
 
 def _steps(plan, model, settings, distance):
-    """The pictures, each with the function that measures it."""
+    """What each picture is called in errors, its files, and the function that measures it."""
     for low, high in plan.pairs.pairs if plan.pairs else ():
-        yield low, partial(_enhanced, low, high, plan.target(low), model, settings, distance)
-    called = {high: low.name for low, high in plan.pairs.pairs} if plan.pairs else {}
+        files = Measured(picture=plan.target(low), partner=high, dark=low)
+        yield low, files, partial(_enhanced, low, high, plan.target(low), model, settings, distance)
+    darks = {high: low for low, high in plan.pairs.pairs} if plan.pairs else {}
     for result in plan.results:
         for picture, partner in result.pictures:
-            image = called.get(partner, partner.name)
-            of = picture, partner, image, result.method
-            yield picture, partial(measure_file, *of, settings.gt_mean, distance)
+            dark = darks.get(partner)
+            of = picture, partner, (dark or partner).name, result.method
+            files = Measured(picture=picture, partner=partner, dark=dark)
+            yield picture, files, partial(measure_file, *of, settings.gt_mean, distance)
 
 
 def _enhanced(low, high, target, model, settings, distance):
