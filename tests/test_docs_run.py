@@ -21,6 +21,7 @@ from PIL import Image
 import convert
 from kindling import cli
 from kindling.families.vgg import SHAPES
+from tests.support.families import families, seeded
 from tests.support.pages import ENGLISH, PAGES, ROOT, Block, blocks, name_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.tf, pytest.mark.torch]
@@ -79,6 +80,9 @@ def shop(tmp_path_factory):
     _saved(dark, shop / "examples", "night.jpg", "dark.png")
     for name in ("DIR", "OTHER", "KEPT"):
         (shop / name).symlink_to("pairs")
+    for id in ("kind_plus", "retinexnet"):
+        (family,) = families(id)
+        convert.write(shop / id, seeded(family), {"family": id})
     for name in ("ours.npz", "theirs.pth", "FILE.pth", "SRC.npz", "kind.pth", "model.ckpt"):
         convert.convert_file(ROOT / "checkpoints", shop / name)
     (shop / "FILE.pth").rename(shop / "FILE")

@@ -85,6 +85,7 @@ def read(path: Path, *, ema: bool = False, family: str = "") -> Checkpoint:
     refuse_crowds(path, parts.values())
     arrays, notes = _turned(held.variables)
     own = asked or tell(parts, held.metadata.get("family", "") or held.hint)
+    parts, leftovers = _without_leftovers(parts, own)
     choice = choose(parts, lambda a, b: a == b or _same(arrays[a], arrays[b]), str(path), own, ema=ema)
     variables = {}
     for name, new in choice.names.items():
@@ -94,7 +95,6 @@ def read(path: Path, *, ema: bool = False, family: str = "") -> Checkpoint:
     if held.metadata.get("family") not in VGGS:  # convert/vgg.py holds those against it, under their own names
         known = own.variables if own else {}
         hold_against_fingerprint(path, {n: a for n, a in variables.items() if n in known}, held.metadata)
-    variables, leftovers = _without_leftovers(variables, own)
     others = dict.fromkeys(leaves_at(way, choice.prefixes) for way in held.beside)
     return Checkpoint(
         path=path,
@@ -157,13 +157,12 @@ def hold_against_fingerprint(path: Path, variables: Mapping[str, np.ndarray], me
         )
 
 
-def _without_leftovers(variables, family):
-    """What a family's authors left in its files and never load, put aside: (the rest, a word for each)."""
-    found = {start for sign, start in (family.leftovers if family else {}).items() if sign in variables}
-    kept = (
-        {name: array for name, array in variables.items() if not name.startswith(tuple(found))} if found else variables
-    )
-    return kept, tuple(f"{start.rstrip('/')}, a leftover that its authors do not load" for start in sorted(found))
+def _without_leftovers(parts, family):
+    """Names less what a family's authors left in their files and never load, and a word for each of that."""
+    leftovers = family.leftovers if family else {}
+    found = sorted({start for sign, start in leftovers.items() if tuple(sign.split("/")) in parts.values()})
+    kept = {name: scopes for name, scopes in parts.items() if not "/".join(scopes).startswith(tuple(found))}
+    return kept, tuple(f"{start.rstrip('/')}, a leftover that its authors do not load" for start in found)
 
 
 def _turned(arrays: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
