@@ -1,4 +1,4 @@
-"""GLADNet (Wang, Wei, Yang, Liu, FG 2018), layer by layer as its authors' TensorFlow 1 graph has it, with seeded weights.
+"""GLADNet (Wang, Wei, Yang, Liu, FG 2018), layer by layer as its authors' TensorFlow 1 graph, with seeded weights.
 
     python original.py        writes model/GLADNet: variables, Adam's slots and the step, as their training saves them
 
