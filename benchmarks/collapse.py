@@ -104,8 +104,16 @@ def go_on(name, seed, pairs, options):
     """One training, from where it was, to options.steps."""
     setting, folder = SETTINGS[name], options.out / f"{name}-{seed}"
     curve = options.out / f"{name}-{seed}.csv"
-    sampling = batches.Sampling(setting.batch, setting.patch, seed, shuffle=True, modes=8)
-    plan = Plan("decomposition", sampling, len(pairs) - HELD_OUT, "", 10**6, options.lr, cell=setting.cell)
+    sampling = batches.Sampling(batch=setting.batch, patch=setting.patch, seed=seed, shuffle=True, modes=8)
+    plan = Plan(
+        task="decomposition",
+        sampling=sampling,
+        pairs=len(pairs) - HELD_OUT,
+        data="",
+        epochs=10**6,
+        lr=options.lr,
+        cell=setting.cell,
+    )
     memory.keep_freed()  # as `kindling train` does
     trainer = Trainer("DecomNet", device="cpu", cell=setting.cell)
     rows, begun = [], 0

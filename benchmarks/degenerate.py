@@ -29,7 +29,7 @@ def main() -> None:
     print("|---|---|---|---|" + ("---|---|" if trained else ""))
     for batch, patch, *cell in SETTINGS:
         cell = cell[0] if cell else None
-        sampling = batches.Sampling(batch, patch, seed=1, shuffle=True, modes=8)
+        sampling = batches.Sampling(batch=batch, patch=patch, seed=1, shuffle=True, modes=8)
         drawn = [batches.decomposition_batch(pairs, sampling, step) for step in range(options.batches)]
         flat = np.array([collapse.degenerate_loss(*pair, cell) for pair in drawn])
         row = f"| {batch} | {patch} | {cell or 'none'} | {flat.mean():.3f} |"

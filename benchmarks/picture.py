@@ -1,4 +1,4 @@
-"""python -m benchmarks.picture WEIGHTS [--pairs DIR ...] [--protocol plain] [--ratio auto] [--pad 0] [--charts OUT]
+"""python -m benchmarks.picture WEIGHTS [--pairs DIR ...] [--protocol blend] [--ratio auto] [--border 16] [--charts OUT]
 
 The faults that people see in the pictures, as numbers, blind as `kindling enhance` makes them:
 
@@ -19,9 +19,13 @@ import numpy as np
 from skimage.color import rgb2lab
 
 from benchmarks import parser
-from benchmarks.chain import PROTOCOLS, Chain
+from kindling.core.model import Model
+from kindling.enhancing import ratio as ratios
+from kindling.enhancing.render import prepare
 from kindling.evaluating.pairs import find_pairs
+from kindling.images import to_pixels
 from kindling.photos.photo import Photo, read_photo
+from kindling.runtimes import open_model
 
 PATCH = 48  # pixels a side of one colour of a chart; its middle third is looked at
 LEVELS = (6, 12, 24, 48)  # largest channel of the dark colours, of 255
@@ -52,10 +56,10 @@ def edge_chart() -> Photo:
     return Photo(pixels)
 
 
-def hue_errors(chain, ratio, protocol) -> np.ndarray:
+def hue_errors(model: Model, ratio, protocol) -> np.ndarray:
     """Degrees, of each dark colour."""
     chart, colours = hue_chart()
-    picture = _enhance(chain, chart, ratio, protocol)
+    picture = _enhance(model, chart, ratio, protocol)
     turns = []
     for row, column, colour in colours:
         hues = [colorsys.rgb_to_hsv(*rgb)[0] * 360 for rgb in (colour / 255, _middle(picture, row, column) / 255)]
@@ -63,17 +67,17 @@ def hue_errors(chain, ratio, protocol) -> np.ndarray:
     return np.array(turns)
 
 
-def grey_chroma(chain, ratio, protocol) -> np.ndarray:
+def grey_chroma(model: Model, ratio, protocol) -> np.ndarray:
     """CIELAB chroma, of each grey."""
     chart, colours = grey_chart()
-    picture = _enhance(chain, chart, ratio, protocol)
+    picture = _enhance(model, chart, ratio, protocol)
     lab = [rgb2lab(_middle(picture, row, column)[None, None] / 255)[0, 0] for row, column, _ in colours]
     return np.array([np.hypot(a, b) for _, a, b in lab])
 
 
-def halo(chain, ratio, protocol) -> tuple[float, float]:
+def halo(model: Model, ratio, protocol) -> tuple[float, float]:
     """Over- and undershoot within 24 pixels of the edge, as shares of its height."""
-    profile = _enhance(chain, edge_chart(), ratio, protocol)[PATCH // 2 : 3 * PATCH // 2].mean((0, 2))
+    profile = _enhance(model, edge_chart(), ratio, protocol)[PATCH // 2 : 3 * PATCH // 2].mean((0, 2))
     edge = 2 * PATCH
     dark, bright = np.median(profile[PATCH // 2 : edge - 24]), np.median(profile[edge + 24 : -PATCH // 2])
     height = max(bright - dark, 1.0)
@@ -121,22 +125,22 @@ def _steepness(grey, side):
     return steps[: h * side, : w * side].reshape(h, side, w, side).mean((1, 3)).ravel()
 
 
-def _enhance(chain, photo, ratio, protocol):
-    prepared = chain.prepare(photo)
-    return prepared.at(prepared.auto_ratio if ratio == "auto" else float(ratio), protocol)
+def _enhance(model, photo, ratio, protocol):
+    return to_pixels(prepare(photo, model).at(ratio if ratio == "auto" else float(ratio), protocol=protocol))
 
 
 def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("weights", type=Path)
     arguments.add_argument("--pairs", type=Path, action="append", default=[])
-    arguments.add_argument("--protocol", choices=PROTOCOLS, default="plain")
+    arguments.add_argument("--protocol", choices=ratios.PROTOCOLS, default="blend")
     arguments.add_argument("--ratio", default="auto")
-    arguments.add_argument("--pad", type=int, default=0, help="pixels that a photo is reflected by, outside the nets")
+    arguments.add_argument("--border", type=int, default=ratios.BORDER, help="pixels of reflection around a photo")
     arguments.add_argument("--charts", type=Path, help="a folder for the charts as they come out")
     options = arguments.parse_args()
-    chain, how = Chain(options.weights, options.pad), (options.ratio, options.protocol)
-    turns, chroma, (over, under) = hue_errors(chain, *how), grey_chroma(chain, *how), halo(chain, *how)
+    ratios.BORDER = options.border
+    model, how = open_model(options.weights), (options.ratio, options.protocol)
+    turns, chroma, (over, under) = hue_errors(model, *how), grey_chroma(model, *how), halo(model, *how)
     print("| fault | median | worst |\n|---|---|---|")
     print(f"| hue, degrees | {np.median(turns):.1f} | {turns.max():.1f} |")
     print(f"| chroma of greys | {np.median(chroma):.1f} | {chroma.max():.1f} |")
@@ -144,7 +148,7 @@ def main() -> None:
     for folder in options.pairs:
         rows = []
         for low, high in find_pairs(folder / "low", folder / "high"):
-            picture, partner = _enhance(chain, read_photo(low), *how), read_photo(high).pixels
+            picture, partner = _enhance(model, read_photo(low), *how), read_photo(high).pixels
             rows.append((frame(picture, partner), texture(picture, partner)))
         frames, kept = np.array(rows).T
         print(f"| frame of {len(rows)} in {folder}, %, mean: {100 * frames.mean():+.2f} "
@@ -157,7 +161,7 @@ def main() -> None:
 
         options.charts.mkdir(parents=True, exist_ok=True)
         for name, photo in {"hue": hue_chart()[0], "grey": grey_chart()[0], "edge": edge_chart()}.items():
-            images = photo.pixels / 255, _enhance(chain, photo, *how) / 255
+            images = photo.pixels / 255, _enhance(model, photo, *how) / 255
             save_images(options.charts / f"{name}.png", np.concatenate(images))
 
 

@@ -1,4 +1,4 @@
-"""python -m benchmarks.protocols WEIGHTS PAIRS... [--pad 0] [--csv OUT]
+"""python -m benchmarks.protocols WEIGHTS PAIRS... [--csv OUT]
 
 Every figure that is printed of enhancers, on the same pictures: PAIRS are folders with low/ and high/. Each row is a
 way to make the picture, with its PSNR (RGB, 8 bits), SSIM (gaussian window) and their 95 % intervals, by 2,000
@@ -15,11 +15,13 @@ import numpy as np
 from skimage.metrics import structural_similarity
 
 from benchmarks import parser
-from benchmarks.chain import Chain
+from kindling.core.model import Model
+from kindling.enhancing.render import prepare
 from kindling.evaluating import metrics
 from kindling.evaluating.pairs import find_pairs
 from kindling.images import to_pixels
 from kindling.photos.photo import Photo, read_photo
+from kindling.runtimes import open_model
 
 LEVEL = 0.45  # the mean that one gamma curve brings a photo to
 WAYS = {
@@ -51,21 +53,20 @@ def clahe(x: np.ndarray) -> np.ndarray:
     return equalize_adapthist(x)
 
 
-def pictures(chain: Chain, photo: Photo, partner: Photo) -> dict[str, np.ndarray]:
+def pictures(model: Model, photo: Photo, partner: Photo) -> dict[str, np.ndarray]:
     """By every one of the WAYS: (h, w, 3) uint8."""
-    prepared = chain.prepare(photo)
-    given = prepared.at(prepared.true_ratio(chain.light(partner)))
-    auto = prepared.auto_ratio
+    prepared = prepare(photo, model)
+    given = to_pixels(prepared.at(prepared.true_ratio(partner), protocol="lol"))
     return {
         "input": eight_bits(photo),
         "given": given,
         "mean": metrics.to_gt_mean(given, eight_bits(partner)),
-        "auto": prepared.at(auto),
-        "blend auto": prepared.at(auto, "blend"),
-        "photo auto": prepared.at(auto, "photo"),
-        "photo 5": prepared.at(5.0, "photo"),
-        "gamma": to_pixels(gamma(prepared.x)),
-        "clahe": to_pixels(clahe(prepared.x)),
+        "auto": to_pixels(prepared.at("auto", protocol="lol")),
+        "blend auto": to_pixels(prepared.at("auto", protocol="blend")),
+        "photo auto": to_pixels(prepared.at("auto", protocol="photo")),
+        "photo 5": to_pixels(prepared.at(5.0, protocol="photo")),
+        "gamma": to_pixels(gamma(prepared.image)),
+        "clahe": to_pixels(clahe(prepared.image)),
     }
 
 
@@ -87,13 +88,13 @@ def interval(values: np.ndarray, seed: int = 0) -> tuple[float, float]:
     return float(np.quantile(means, 0.025)), float(np.quantile(means, 0.975))
 
 
-def measure(chain: Chain, folder: Path, alter: Callable[[Photo, int], Photo] = lambda photo, number: photo) -> dict:
+def measure(model: Model, folder: Path, alter: Callable[[Photo, int], Photo] = lambda photo, number: photo) -> dict:
     """way -> (n, 4) `figures_of` each pair of `folder`. alter: what is done to the dark photo first."""
     figures = {way: [] for way in WAYS}
     for number, (low, high) in enumerate(find_pairs(folder / "low", folder / "high")):
         partner = read_photo(high)
         truth = eight_bits(partner)
-        for way, picture in pictures(chain, alter(read_photo(low), number), partner).items():
+        for way, picture in pictures(model, alter(read_photo(low), number), partner).items():
             figures[way].append(figures_of(picture, truth))
     return {way: np.array(rows) for way, rows in figures.items()}
 
@@ -102,12 +103,11 @@ def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("weights", type=Path)
     arguments.add_argument("pairs", type=Path, nargs="+")
-    arguments.add_argument("--pad", type=int, default=0, help="pixels that a photo is reflected by, outside the nets")
     arguments.add_argument("--csv", type=Path, help="a file for the figures of every image")
     options = arguments.parse_args()
-    chain, lines = Chain(options.weights, options.pad), [("set", "way", "image", "psnr", "ssim", "uniform", "grey")]
+    model, lines = open_model(options.weights), [("set", "way", "image", "psnr", "ssim", "uniform", "grey")]
     for folder in options.pairs:
-        figures = measure(chain, folder)
+        figures = measure(model, folder)
         print(f"\n{folder}\n\n| {len(figures['input'])} pairs | PSNR | | SSIM | | 7x7 | grey |")
         print("|---|" + 6 * "---|", flush=True)
         for way, rows in figures.items():

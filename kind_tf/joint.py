@@ -16,7 +16,7 @@ from kind_tf.kind import KinD
 from kind_tf.train import Adam, Precision, Trainer, cells, make_optimizer
 from kindling.core.errors import KindlingError
 from kindling.losses.expression import Objective
-from kindling.training.joint import EPSILON, Held, kept_share
+from kindling.training.joint import EPSILON, OwnTerms, kept_share
 
 __all__ = ["JointTrainer", "joint_step"]
 
@@ -29,7 +29,7 @@ def joint_step(
     target: tf.Tensor,
     factor: tf.Tensor,
     objective: Objective,
-    held: Held,
+    own_terms: OwnTerms,
     features: losses.VGG | None = None,
     clip: float = inf,
 ) -> dict[str, tf.Tensor]:
@@ -38,7 +38,8 @@ def joint_step(
     nets: DecomNet, Restoration_net and Illumination_adjust_net by their names. low, high: (n, h, w, 3), one scene dark
     and bright, as the nets see them; target: (n, h, w, 3), what the picture is to be; factor: (n, 1, 1, 1), by which
     each patch's own ratio is multiplied. What comes of the bright photo is a target, so no gradient goes there but
-    by DecomNet's own loss. held: a kindling.training.joint.Held. clip: the gradient is made no longer than this.
+    by DecomNet's own loss. own_terms: the weights of these terms. clip: the gradient is made no longer than
+    this.
     """
     with tf.GradientTape() as tape:
         R, L = nets["DecomNet"](tf.concat([low, high], 0))
@@ -47,13 +48,13 @@ def joint_step(
         restored = nets["Restoration_net"](R_low, L_low)
         adjusted = nets["Illumination_adjust_net"](L_low, tf.broadcast_to(ratio, tf.shape(L_low)))
         terms = losses.objective_loss(objective, (restored * adjusted, target), optimizer.params, features)
-        images = [cells(x, held.cell) for x in (R_low, L_low, R_high, L_high, low, high)]
+        images = [cells(x, own_terms.cell) for x in (R_low, L_low, R_high, L_high, low, high)]
         own = {
             "adjust": losses.l1(adjusted, tf.stop_gradient(L_high)),
             "decompose": losses.decomposition_loss(*images)["total"],
             "restore": losses.l1(restored, tf.stop_gradient(R_high) ** 1.2),
         }
-        total = terms.pop("total") + sum(getattr(held, name) * term for name, term in own.items())
+        total = terms.pop("total") + sum(getattr(own_terms, name) * term for name, term in own.items())
     gradients = tape.gradient(total, optimizer.params)
     if clip < inf:  # by infinity it would multiply 0
         gradients, _ = tf.clip_by_global_norm(gradients, clip)
@@ -67,7 +68,7 @@ class JointTrainer(Trainer):
     `averaged` is a KinD whose weights are the mean of those along the way, the last ones counting most: `average` of
     what it was is kept at each step, less in the first steps. Float32, as Trainer. objective: of
     kindling/losses/expression.py, of the picture. decay: AdamW's (Loshchilov and Hutter 2019): before each step every
-    weight loses lr * decay of itself. held, features, clip: of `joint_step`.
+    weight loses lr * decay of itself. own_terms, features, clip: of `joint_step`.
     """
 
     def __init__(
@@ -78,16 +79,16 @@ class JointTrainer(Trainer):
         decay: float = 0.0,
         average: float = 0.999,
         features: Mapping[str, np.ndarray] | None = None,
-        held: Held | None = None,
+        own_terms: OwnTerms | None = None,
         clip: float = inf,
     ) -> None:
         if precision != "float32":
             raise KindlingError(f"--runtime tf trains in float32, not in {precision}; --runtime torch does")
         self.kind, self.averaged = (KinD(device=arrays.choose_device(device)) for _ in range(2))
         self.optimizer = make_optimizer(self.kind.by_name.values(), 1e-4)
-        self.average, self.decay, self.done, held = average, decay, 0, held or Held()
+        self.average, self.decay, self.done, own_terms = average, decay, 0, own_terms or OwnTerms()
         vgg = self._features(objective.perceptual, features)
-        options: dict[str, Any] = {"objective": objective, "held": held, "features": vgg, "clip": clip}
+        options: dict[str, Any] = {"objective": objective, "own_terms": own_terms, "features": vgg, "clip": clip}
         self._step = tf.function(lambda *batch: joint_step(self.kind.nets, self.optimizer, *batch, **options))
 
     def step(self, batch: tuple[np.ndarray, ...], lr: float) -> dict[str, float]:

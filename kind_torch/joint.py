@@ -18,7 +18,7 @@ from kind_torch.kind import KinD
 from kind_torch.train import Adam, Precision, Trainer, _accelerator, cells, make_optimizer
 from kindling.core.errors import KindlingError
 from kindling.losses.expression import Objective
-from kindling.training.joint import EPSILON, Held, kept_share
+from kindling.training.joint import EPSILON, OwnTerms, kept_share
 
 __all__ = ["JointTrainer", "joint_step"]
 
@@ -31,7 +31,7 @@ def joint_step(
     target: Tensor,
     factor: Tensor,
     objective: Objective,
-    held: Held,
+    own_terms: OwnTerms,
     features: losses.VGG | None = None,
     clip: float = inf,
 ) -> dict[str, Tensor]:
@@ -40,7 +40,8 @@ def joint_step(
     nets: DecomNet, Restoration_net and Illumination_adjust_net by their names. low, high: (n, 3, h, w), one scene dark
     and bright, as the nets see them; target: (n, 3, h, w), what the picture is to be; factor: (n, 1, 1, 1), by which
     each patch's own ratio is multiplied. What comes of the bright photo is a target, so no gradient goes there but
-    by DecomNet's own loss. held: a kindling.training.joint.Held. clip: the gradient is made no longer than this.
+    by DecomNet's own loss. own_terms: the weights of these terms. clip: the gradient is made no longer than
+    this.
     """
     R, L = nets["DecomNet"](torch.cat([low, high]))
     (R_low, R_high), (L_low, L_high) = R.chunk(2), L.chunk(2)
@@ -49,13 +50,13 @@ def joint_step(
     adjusted = nets["Illumination_adjust_net"](L_low, ratio.expand(L_low.shape))
     weights = [p for group in optimizer.param_groups for p in group["params"]]
     terms = losses.objective_loss(objective, (restored * adjusted, target), weights, features)
-    images = [cells(x, held.cell) for x in (R_low, L_low, R_high, L_high, low, high)]
+    images = [cells(x, own_terms.cell) for x in (R_low, L_low, R_high, L_high, low, high)]
     own = {
         "adjust": losses.l1(adjusted, L_high.detach()),
         "decompose": losses.decomposition_loss(*images)["total"],
         "restore": losses.l1(restored, R_high.detach() ** 1.2),
     }
-    total = terms.pop("total") + sum(getattr(held, name) * term for name, term in own.items())
+    total = terms.pop("total") + sum(getattr(own_terms, name) * term for name, term in own.items())
     optimizer.zero_grad()
     total.backward()
     torch.nn.utils.clip_grad_norm_(weights, clip)
@@ -69,7 +70,7 @@ class JointTrainer(Trainer):
     `averaged` is a KinD whose weights are the mean of those along the way, the last ones counting most: `average` of
     what it was is kept at each step, less in the first steps. objective: of kindling/losses/expression.py, of the
     picture. decay: AdamW's (Loshchilov and Hutter 2019): before each step every weight loses lr * decay of itself.
-    held, features, clip: of `joint_step`.
+    own_terms, features, clip: of `joint_step`.
     """
 
     def __init__(
@@ -80,7 +81,7 @@ class JointTrainer(Trainer):
         decay: float = 0.0,
         average: float = 0.999,
         features: Mapping[str, np.ndarray] | None = None,
-        held: Held | None = None,
+        own_terms: OwnTerms | None = None,
         clip: float = inf,
     ) -> None:
         self.accelerator = _accelerator(precision, device)
@@ -96,8 +97,8 @@ class JointTrainer(Trainer):
         *nets, self.optimizer = self.accelerator.prepare(*self.kind.children(), optimizer)
         self._net = dict(zip(names, nets, strict=True))
         self.average, self.decay, self.done = average, decay, 0
-        vgg, held = self._features(objective.perceptual, features), held or Held()
-        self._step = partial(joint_step, objective=objective, held=held, features=vgg, clip=clip)
+        vgg, own_terms = self._features(objective.perceptual, features), own_terms or OwnTerms()
+        self._step = partial(joint_step, objective=objective, own_terms=own_terms, features=vgg, clip=clip)
 
     def step(self, batch: tuple[np.ndarray, ...], lr: float) -> dict[str, float]:
         """One step on NHWC arrays, in the order of `joint_step`. Returns the loss terms before it."""

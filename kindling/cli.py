@@ -22,8 +22,10 @@ COMMANDS = {
     "map": "Draft the table by which `convert` carries another model's weights.",
     "inspect": "List what a checkpoint holds, and what is missing or extra.",
     "diff": "Say in what two checkpoints differ, and what the difference looks like.",
+    "export": "Write the nets as graphs for other runtimes: ONNX, OpenVINO, SavedModel, torch.export, TFLite.",
     "parity": "Prove that TensorFlow and PyTorch compute the same.",
     "train": "Train the nets from pairs of photos.",
+    "ui": "Show a page in the browser: drop photos in, move sliders.",
     "fetch": "Get the authors' own weights, from them, checked.",
 }
 

@@ -8,9 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-FILES = sorted(
-    path for path in (ROOT / "benchmarks").glob("*.py") if path.stem not in ("__init__", "chain")
-)  # chain is what some share
+FILES = sorted(path for path in (ROOT / "benchmarks").glob("*.py") if path.stem != "__init__")
 NEEDS = {
     "against_originals": ("tf", "torch"),
     "bench": (),
@@ -28,6 +26,7 @@ NEEDS = {
     "rounding": ("tf", "torch"),
     "split": (),
     "training_step": ("tf", "torch"),
+    "ui": (),
 }
 
 

@@ -20,6 +20,7 @@ import pytest
 from PIL import Image
 
 from kindling.version import __version__
+from tests.support.pages import blocks
 
 pytest.importorskip("build")
 pytestmark = pytest.mark.slow
@@ -92,7 +93,7 @@ def test_the_checkout_and_the_sdist_build_the_same_wheel(source, distributions):
 
 
 def test_the_wheel_holds_the_packages_and_the_default_weights(distributions):
-    held = _contents(distributions[1])
+    names = _contents(distributions[1])
     files = [
         path for package in ("convert", "kind_tf", "kind_torch", "kindling") for path in ROOT.glob(f"{package}/**/*")
     ]
@@ -101,16 +102,16 @@ def test_the_wheel_holds_the_packages_and_the_default_weights(distributions):
     weights = [path.as_posix() for path in weights if path.suffix != ".csv"]  # the curves stay in the checkout
     assert len(weights) >= 10
     wanted |= {f"kindling/weights/{name}" for name in weights}
-    assert {name for name in held if ".dist-info/" not in name} == wanted
+    assert {name for name in names if ".dist-info/" not in name} == wanted
     for name in weights:
-        assert held[f"kindling/weights/{name}"] == (ROOT / "checkpoints" / name).read_bytes()
-    assert any(name.endswith(".dist-info/licenses/LICENSE") for name in held)
+        assert names[f"kindling/weights/{name}"] == (ROOT / "checkpoints" / name).read_bytes()
+    assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
 
 
 def test_the_sdist_is_a_checkout(distributions):
     """With the tests and all that they look at."""
     with tarfile.open(distributions[0]) as archive:
-        held = {name.partition("/")[2] for name in archive.getnames()}
+        names = {name.partition("/")[2] for name in archive.getnames()}
     for name in (
         "Makefile",
         "constraints.txt",
@@ -118,8 +119,8 @@ def test_the_sdist_is_a_checkout(distributions):
         "tests/seeded/DecomNet.npz",
         "docs/parity.md",
     ):
-        assert name in held
-    assert not [name for name in held if "__pycache__" in name or name.startswith((".venv", "build", "dist"))]
+        assert name in names
+    assert not [name for name in names if "__pycache__" in name or name.startswith((".venv", "build", "dist"))]
 
 
 def test_what_the_metadata_say(distributions):
@@ -161,6 +162,35 @@ def test_one_command_to_a_picture(installed, tmp_path, backend, environment):
     (picture,) = (tmp_path / "out").iterdir()
     before, after = (np.array(Image.open(path)).mean() for path in (tmp_path / "photo.jpg", picture))
     assert after > 1.5 * before
+
+
+@pytest.mark.torch
+def test_the_first_lines_of_the_readme(source, tmp_path):
+    """A stranger's way to a picture: three commands at most, in a new environment, on a photo as of a phone.
+
+    They run as they stand. Only pip is told by its environment to ask no index and to take what they need from here.
+    """
+    environment = tmp_path / "venv"
+    venv.create(environment, symlinks=os.name != "nt", with_pip=True)
+    paths = sysconfig.get_paths(vars={"base": str(environment), "platbase": str(environment)})
+    Path(paths["purelib"], "borrowed.pth").write_text(sysconfig.get_paths()["purelib"] + "\n", encoding="utf-8")
+    first, same, chinese = (
+        next(block for block in blocks(source / page) if block.language == "sh")
+        for page in ("README.md", "docs/quick-start.md", "README.zh-CN.md")
+    )
+    assert first == same == chinese
+    assert len(first.commands) <= 3
+    photo = Image.fromarray(np.random.default_rng(0).integers(0, 60, (96, 128, 3), np.uint8))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # held upright
+    photo.save(source / "examples" / "night.jpg", exif=exif)
+    shutil.rmtree(source / "brighter", ignore_errors=True)
+    path = f"{environment / SCRIPTS}{os.pathsep}{os.environ['PATH']}"
+    for command in first.commands:
+        options = {"PIP_NO_INDEX": "1", "PIP_NO_DEPS": "1", "PIP_NO_BUILD_ISOLATION": "0", "HOME": str(tmp_path)}
+        _run(["sh", "-c", command], cwd=source, env=_bare() | options | {"PATH": path})
+    with Image.open(source / "brighter" / "night_kindle.jpg") as picture:
+        assert picture.size == (96, 128)  # turned
 
 
 @pytest.mark.torch

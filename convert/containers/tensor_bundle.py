@@ -128,8 +128,8 @@ def made(name: str, tensors: Mapping[str, np.ndarray]) -> dict[str, bytes]:
 
 def write(prefix: Path, tensors: Mapping[str, np.ndarray]) -> None:
     """Write `tensors` as a bundle at `prefix`."""
-    for name, held in made(prefix.name, tensors).items():
-        (prefix.parent / name).write_bytes(held)
+    for name, data in made(prefix.name, tensors).items():
+        (prefix.parent / name).write_bytes(data)
 
 
 def part(prefix: Path, name: str) -> Path:

@@ -19,6 +19,10 @@ class Contents:
     """What is particular about the file, besides its names."""
     beside: tuple[tuple[str, ...], ...] = ()
     """The way to each thing in the file that is no array."""
+    hint: str = ""
+    """The id of the family that keeps its checkpoints under names like those that were read."""
+    left: tuple[str, ...] = ()
+    """Arrays that were not handed on, in words."""
 
 
 def plain(metadata: object) -> dict[str, str]:

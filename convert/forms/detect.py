@@ -98,8 +98,8 @@ def _in_zip(path, data):
         )
     if names and all(name.endswith(".npy") for name in names):
         return "npz"
-    held = ", ".join(names[:3]) or "nothing"
-    raise KindlingError(f"{path}: is a zip archive, but no .npz and no .pth: it holds {held}")
+    listed = ", ".join(names[:3]) or "nothing"
+    raise KindlingError(f"{path}: is a zip archive, but no .npz and no .pth: it holds {listed}")
 
 
 def _said(path, head, size):

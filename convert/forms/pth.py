@@ -35,25 +35,25 @@ ALONE = "Save the weights alone: torch.save(model.state_dict(), FILE)"
 def read(path: Path, data: bytes) -> Contents:
     """Every tensor in the file, wrapped in dictionaries or bare, by slim names and in TF's axis order. Raises
     KindlingError for a file that holds none, or could do more than hold some."""
-    held = read_raw(path, data, slim_name)
-    turned = {name: array.transpose(TO_SLIM) if array.ndim == 4 else array for name, array in held.variables.items()}
-    return replace(held, variables={name: np.array(array, order="C") for name, array in turned.items()})
+    contents = read_raw(path, data, slim_name)
+    turned = {n: array.transpose(TO_SLIM) if array.ndim == 4 else array for n, array in contents.variables.items()}
+    return replace(contents, variables={name: np.array(array, order="C") for name, array in turned.items()})
 
 
 def read_raw(path: Path, data: bytes, called: Callable[[str], str] = str) -> Contents:
     """The same in the file's own axis order. called: from the keys that lead to a tensor, with dots, to its name."""
     archive = _old(path, data) if data.startswith(LEGACY) else _anew(path, data)
     torch = import_framework("torch", f"{path}: reading a .pth file")
-    held = flat(_load(torch, path, archive), torch.Tensor, str(path), called)
+    flattened = flat(_load(torch, path, archive), torch.Tensor, str(path), called)
     problems = [
-        problem for name, value in held.tensors.items() for problem in _problems_with_tensor(torch, name, value)
+        problem for name, value in flattened.tensors.items() for problem in _problems_with_tensor(torch, name, value)
     ]
     if problems:
         raise KindlingError.of(f"{path}: expected plain tensors", problems)
-    refuse_bulk(path, (nbytes(value.shape, value.element_size()) for value in held.tensors.values()))
+    refuse_bulk(path, (nbytes(value.shape, value.element_size()) for value in flattened.tensors.values()))
     # An expanded tensor repeats one element without end, and its bytes are counted above before it is spelled out.
-    arrays = {name: np.array(_array(torch, value), order="C") for name, value in held.tensors.items()}
-    return Contents(variables=arrays, beside=held.others)
+    arrays = {name: np.array(_array(torch, value), order="C") for name, value in flattened.tensors.items()}
+    return Contents(variables=arrays, beside=flattened.others)
 
 
 def made(variables: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> bytes:
@@ -109,21 +109,21 @@ def _anew(path: Path, data: bytes) -> io.BytesIO:
         raise KindlingError.of(str(path), problems)
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as anew:
-        for name, held in members.items():
-            anew.writestr(name, held)
+        for name, content in members.items():
+            anew.writestr(name, content)
     return archive
 
 
 def _old(path: Path, data: bytes) -> io.BytesIO:
     """A file from before PyTorch 1.6, once its pickles have been looked at: five of them, and then each storage with
     its number of elements in front. It has no checksums."""
-    held = io.BytesIO(data)
-    plan = _plan(path, *[held] * 5)
+    stream = io.BytesIO(data)
+    plan = _plan(path, *[stream] * 5)
     claimed = sum(8 + size for size in plan.storages.values())
-    there = len(held.getvalue()) - held.tell()
+    there = len(stream.getvalue()) - stream.tell()
     if claimed != there:
         raise KindlingError(f"{path}: damaged: its tensors claim {claimed:,} bytes, and there are {there:,}")
-    return held
+    return stream
 
 
 def _plan(path, *streams):

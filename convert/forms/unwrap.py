@@ -20,14 +20,14 @@ class Flat:
     others: tuple[Way, ...]
 
 
-def flat(held: object, tensor: type, source: str, called: Callable[[str], str] = slim_name) -> Flat:
-    """held: as torch.load gives it. tensor: the class of tensors. called: gives a tensor its name, by the keys that
+def flat(node: object, tensor: type, source: str, called: Callable[[str], str] = slim_name) -> Flat:
+    """node: as torch.load gives it. tensor: the class of tensors. called: gives a tensor its name, by the keys that
     lead to it, with dots between. Raises KindlingError if there is no tensor in it."""
-    if not isinstance(held, Mapping):
-        raise KindlingError(f"{source}: expected a state_dict, names and tensors, but it is a {type(held).__name__}")
+    if not isinstance(node, Mapping):
+        raise KindlingError(f"{source}: expected a state_dict, names and tensors, but it is a {type(node).__name__}")
     tensors: dict[str, Any] = {}
     others = []
-    for count, (way, value) in enumerate(_walk(held, (), DEEPEST)):
+    for count, (way, value) in enumerate(_walk(node, (), DEEPEST)):
         if count >= MOST:
             raise KindlingError(
                 f"{source}: it holds more than {MOST:,} things, and no checkpoint of KinD does; refused"
@@ -40,20 +40,20 @@ def flat(held: object, tensor: type, source: str, called: Callable[[str], str] =
             raise KindlingError(f"{source}: {name} is in it twice, once in a dictionary; save one of them by itself")
         tensors[name] = value
     if not tensors:
-        keys = ", ".join(repr(str(key)) for key in list(held)[:3]) or "nothing"
+        keys = ", ".join(repr(str(key)) for key in list(node)[:3]) or "nothing"
         raise KindlingError(
             f"{source}: expected a state_dict, names and tensors, and no tensor is in it: it holds {keys}"
         )
     return Flat(tensors, tuple(others))
 
 
-def _walk(held: object, way: Way, depth: int) -> Iterator[tuple[Way, object]]:
+def _walk(node: object, way: Way, depth: int) -> Iterator[tuple[Way, object]]:
     """Every end of the dictionaries and lists inside, with the keys that lead to it."""
     inside = (
-        held.items() if isinstance(held, Mapping) else list(enumerate(held)) if isinstance(held, (list, tuple)) else ()
+        node.items() if isinstance(node, Mapping) else list(enumerate(node)) if isinstance(node, (list, tuple)) else ()
     )
     if not inside or not depth:
-        yield way, held
+        yield way, node
         return
     for key, value in inside:
         yield from _walk(value, (*way, str(key)), depth - 1)

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from kindling.commands import options
 from kindling.commands.output import STDOUT, JsonCommand, json_option, printable, put_json, refuse_json, to_a_reader
 from kindling.core.packages import own
 
@@ -22,12 +23,14 @@ from kindling.core.packages import own
 )
 @click.option("--ema", is_flag=True, help="Take the exponential averages of the weights, where SRC holds both.")
 @click.option("--cast", type=click.Choice(["float32"]), help="Turn weights of another precision into this one.")
+@options.family
 @click.option("--force", is_flag=True, help="Overwrite DST if it is there already.")
 @click.option("--dry-run", "dry", is_flag=True, help="Read and check everything, and write nothing.")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 @json_option("what was done")
 def convert(
-    source: Path, target: Path, table: Path | None, ema: bool, cast: str | None, force: bool, dry: bool, quiet: bool,
+    source: Path, target: Path, table: Path | None, ema: bool, cast: str | None, family: str, force: bool, dry: bool,
+    quiet: bool,
     json_file: Path | None,
 ) -> None:  # fmt: skip
     """Carry the weights in SRC to DST, bit for bit, in the form DST's suffix asks for.
@@ -60,7 +63,7 @@ def convert(
         by_table = own("convert.generic").convert_by_table
         done = by_table(source, target, table, force=force, cast=cast, ema=ema, dry=dry)
     else:
-        done = own("convert").convert_file(source, target, force=force, cast=cast, ema=ema, dry=dry)
+        done = own("convert").convert_file(source, target, force=force, cast=cast, ema=ema, dry=dry, family=family)
     if not quiet and json_file != STDOUT:
         with to_a_reader():
             for line in _lines_by_table(done) if table else _lines(done):

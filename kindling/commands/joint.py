@@ -1,35 +1,20 @@
 """`kindling train joint`: all nets together, on the picture that people get, after the original's three trainings."""
 
-import contextlib
-import csv
-from functools import partial
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from kindling import runtimes
+from kindling import api
 from kindling.commands import options
-from kindling.core.errors import KindlingError
-from kindling.core.packages import own
 from kindling.enhancing import memory
-from kindling.evaluating.validation import Validation, mean_score
-from kindling.families.registry import KIND
-from kindling.losses import expression as objectives
-from kindling.training import batches as data
-from kindling.training import joint
-from kindling.training import loop as training
-from kindling.training.board import Board
-from kindling.training.log import Log
-from kindling.training.protocols import State
-
-FOLDER = "joint"  # beside the folders of the nets
-SAMPLE = 48  # training pairs that the blind guess of a validation is fitted to
-
+from kindling.runtimes import RUNTIMES
+from kindling.training.joint import LOSS, JointPlan
+from kindling.training.loop import Progress
 
 SHARE = click.FloatRange(0, 1)
 WEIGHT = click.FloatRange(0)
@@ -71,9 +56,7 @@ WEIGHT = click.FloatRange(0)
     show_default=True,
     help="Of the weights: the share kept.",
 )
-@click.option(
-    "--loss", metavar="SUM", default=joint.LOSS, show_default=True, help="Of the picture, by its bright partner."
-)
+@click.option("--loss", metavar="SUM", default=LOSS, show_default=True, help="Of the picture, by its bright partner.")
 @click.option("--adjust", type=WEIGHT, default=0.1, show_default=True, help="Weight of the illumination's own term.")
 @click.option(
     "--decompose", type=WEIGHT, default=0.3, show_default=True, help="Weight of the decomposition's own loss."
@@ -107,182 +90,26 @@ def command(
 
     What is written is the weights' average along the way, in OUT; the best by --val is kept in OUT/best.
     """
-    target = out / FOLDER
-    _refuse(target, resume, settings)
-    objective, seen_through, phi = _objective(settings, features)
-    pairs = [data.load_pairs(data.find_pairs(folder), settings["patch"]) for folder, _ in folders]
-    measured = _validation(kept, pairs)
-    start, fingerprint = _weights(init)
-    mix = joint.Mix(
-        tuple(weight for _, weight in folders), settings["batch"], settings["patch"], settings["seed"],
-        settings["noisy"], data.Noise(settings["shot"], settings["read"]), settings["dark"], blind=settings["blind"],
-    )  # fmt: skip
-    held = joint.Held(settings["adjust"], settings["decompose"], settings["restore"], settings["cell"] or None)
-    steps, warm = settings["steps"], settings["warm"]
-    cool = max(0, steps - warm) if settings["cool"] is None else settings["cool"]
-    prints = [data.fingerprint(some) for some in pairs]
-    plan = joint.JointPlan(
-        mix, "".join([*prints, fingerprint]), steps, settings["lr"], warm, cool, runtime, settings["precision"],
-        settings["loss"], held, settings["decay"], settings["average"], phi, settings["clip"],
-    )  # fmt: skip
-    if not runtimes.RUNTIMES[runtime].keeps_memory:
-        memory.keep_freed()
-    trainer = runtimes.trainer(
-        runtime,
-        objective,
-        plan.precision,
-        device,
-        plan.decay,
-        plan.average,
-        seen_through,
-        plan.held,
-        plan.clip,
-        joint=True,
-    )
-    if resume:
-        state, begun = training.load_state(target, plan)
-    else:
-        zeros = {name: np.zeros_like(array) for name, array in start.items()}
-        state, begun = {"weights": start, "m": zeros, "v": zeros, "ema": start}, 0
-    known = _measured(target, pairs, prints, start, fingerprint, trainer)
-    trainer.assign(state, begun)
     console = Console(stderr=True)
     columns = (
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
         TextColumn("{task.fields[terms]}"),
     )  # fmt: skip
-    with contextlib.ExitStack() as stack:
-        bar = stack.enter_context(Bar(*columns, console=console, disable=not console.is_terminal))
-        shown = bar.add_task("joint", total=plan.steps, completed=begun, terms="")
-        board = stack.enter_context(Board(target / "board", begun))
-        log = Log(target, every, begun)
-        scores = _Scores(target, out, measured, begun, plan)
+    with Bar(*columns, console=console, disable=not console.is_terminal) as bar:
 
-        def seen(progress: training.Progress) -> None:
-            means = log(progress)
-            bar.update(shown, completed=progress.step)
+        def started(plan: JointPlan, step: int) -> None:
+            bar.add_task("joint", total=plan.steps, completed=step, terms="")
+
+        def show(progress: Progress, means: Mapping[str, float] | None) -> None:
+            bar.update(bar.task_ids[0], completed=progress.step)
             if means:
-                bar.update(shown, terms=" ".join(f"{k} {v:.4f}" for k, v in means.items()))
-                board.numbers(progress.step, {f"loss/{k}": v for k, v in means.items()} | {"lr": progress.lr})
-            if measured and (progress.step % validate == 0 or progress.step == plan.steps):
-                figures = scores(progress.step, trainer.run, trainer)
-                board.numbers(progress.step, {f"val/{name}": value for name, value in figures.items()})
+                bar.update(bar.task_ids[0], terms=" ".join(f"{k} {v:.4f}" for k, v in means.items()))
 
-        def save(step: int, state: State) -> None:
-            training.save_state(target, state, plan, step)
-            _export(out, state["ema"], plan, step)
-
-        stopped = stack.enter_context(training.stoppable())
-        batch = partial(joint.batch, pairs, known, joint.guesses(known, mix.weights), mix)
-        done = training.train(plan, trainer, batch, begun, seen, save, minutes, stopped)
-    trainer.close()
-    click.echo(f"joint: {done} of {plan.steps} steps done, weights in {out}")
-    return 0 if done >= plan.steps else 130
-
-
-class _Scores:
-    """target/validation.csv: a row of figures each time; and the best weights beside the last, in out/best."""
-
-    def __init__(self, target, out, measured, begun, plan):
-        self.path, self.best, self.measured, self.plan = target / "validation.csv", out / "best", measured, plan
-        rows = []
-        if begun and self.path.is_file():
-            with self.path.open(newline="") as file:
-                rows = [row for row in csv.DictReader(file) if int(row["step"]) <= begun]
-        self.rows = rows
-        self._write()
-
-    def __call__(self, step, run, trainer):
-        figures = self.measured(run)
-        score = mean_score(figures)
-        best = max((float(row["score"]) for row in self.rows), default=float("-inf"))
-        self.rows.append({"step": step, "score": f"{score:.4f}", **{k: f"{v:.4f}" for k, v in figures.items()}})
-        self._write()
-        if score > best:
-            _export(self.best, trainer.state()["ema"], self.plan, step)
-        return figures | {"score": score}
-
-    def _write(self):
-        if not self.rows:
-            return
-        with self.path.open("w", newline="") as file:
-            writer = csv.DictWriter(file, list(self.rows[0]))
-            writer.writeheader()
-            writer.writerows(self.rows)
-
-
-def _refuse(target, resume, settings):
-    """What can be seen to be wrong before anything is read."""
-    if (target / training.STATE).exists() and not resume:
-        raise KindlingError(f"{target}: holds a training already; --resume goes on with it, another --out starts anew")
-    laid = [str(target.parent / net.folder) for net in KIND.nets if (target.parent / net.folder).exists()]
-    if laid and not resume:
-        raise KindlingError.of("weights are there already, and would be overwritten", laid, "give another --out")
-    if settings["cell"] and settings["patch"] % settings["cell"]:
-        raise KindlingError(f"--patch {settings['patch']} cannot be cut into squares of --cell {settings['cell']}")
-
-
-def _objective(settings, features):
-    """What --loss asks for, the weights of its features, and their fingerprint."""
-    found = objectives.parse(settings["loss"], "joint", settings["patch"])
-    settings["loss"] = str(found)
-    if bool(features) != bool(found.perceptual):
-        raise KindlingError("perceptual in --loss and a VGG in --features go together: give both or neither")
-    if not features:
-        return found, None, None
-    convert = own("convert")
-    weights = convert.read_vgg(features)
-    return found, weights, convert.fingerprint(weights)
-
-
-def _validation(kept, pairs):
-    if not kept:
-        return None
-    names = [path.name if path.name not in ("val", "train") else path.parent.name for path in kept]
-    if len(set(names)) < len(names):
-        raise KindlingError(f"--val: {', '.join(names)} are not all different; their names head the columns of figures")
-    every = [pair for some in pairs for pair in some]
-    sample = every[:: max(1, len(every) // SAMPLE)]
-    return Validation(
-        {name: data.load_pairs(data.find_pairs(path), 11) for name, path in zip(names, kept, strict=True)}, sample
-    )
-
-
-def _weights(init):
-    convert = own("convert")
-    held = convert.read(init)
-    nets = convert.nets_in(held)
-    if len(nets) < 3:
-        raise KindlingError(f"{init}: holds {', '.join(nets)}; a joint training starts from weights of all three nets")
-    return held, convert.fingerprint(held)
-
-
-def _measured(target, pairs, prints, start, fingerprint, trainer):
-    """Of each folder's pairs, by the first weights; kept in target/measured.npz, since it never changes."""
-    path = target / "measured.npz"
-    key = ["".join([some, fingerprint]) for some in prints]
-    if path.is_file():
-        with np.load(path) as stored:
-            if list(stored["key"]) == key:
-                return [
-                    [joint.Measured(stored[f"ratios/{k}/{n}"], stored[f"numbers/{k}/{n}"]) for n in range(len(some))]
-                    for k, some in enumerate(pairs)
-                ]
-    zeros = {name: np.zeros_like(array) for name, array in start.items()}
-    trainer.assign({"weights": start, "m": zeros, "v": zeros, "ema": start}, 0)
-    known = [[joint.measure(low, high, partial(trainer.run, "decompose")) for low, high in some] for some in pairs]
-    target.mkdir(parents=True, exist_ok=True)
-    arrays = {
-        f"{part}/{k}/{n}": getattr(pair, part)
-        for k, some in enumerate(known)
-        for n, pair in enumerate(some)
-        for part in ("ratios", "numbers")
-    }
-    np.savez(path, key=np.array(key), **arrays)
-    return known
-
-
-def _export(out, weights, plan, step):
-    """The weights where the original's Saver, the converter and `kindling enhance` look for them."""
-    convert = own("convert")
-    convert.write(out, weights, {"task": plan.task, "step": str(step)}, force=True)
+        if not RUNTIMES[runtime].keeps_memory:
+            memory.keep_freed()
+        done = api.train(
+            "joint", folders, out, runtime=runtime, init=init, val=kept, features=features, resume=resume,
+            minutes=minutes, every=every, validate=validate, device=device, started=started, progress=show, **settings,
+        )  # fmt: skip
+    click.echo(f"joint: {done.steps} of {done.of} steps done, weights in {out}")
+    return 0 if done.steps >= done.of else 130

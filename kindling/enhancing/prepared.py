@@ -5,31 +5,35 @@ which makes the TensorFlow runtime's pixels identical to the authors'.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Literal
 
 import numpy as np
 
 from kindling.core.errors import KindlingError, OutOfMemory
-from kindling.core.model import Array, Model
+from kindling.core.model import Array, Model, Place
 from kindling.core.words import ProtocolName, Ratio
+from kindling.enhancing.border import Inside, bordered, cut, inner
 from kindling.enhancing.memory import auto_grid
 from kindling.enhancing.ratio import (
     PROTOCOLS,
     auto_ratio,
     check_ratio,
+    default_border,
     default_protocol,
     default_ratio,
+    reflectance_ratio,
     true_ratio,
 )
-from kindling.enhancing.tiles import Grid, Read, halved, keep, pieces, square, whole
+from kindling.enhancing.tiles import Grid, Read, adjust, between_walls, halved, keep, pieces, square, whole
 from kindling.images import as_floats, to_pixels
 from kindling.photos.photo import Photo
 
-__all__ = ["Prepared", "Progress", "Tile", "channels", "check_share", "choose_grid", "prepare"]
+__all__ = ["Prepared", "Progress", "Tile", "channels", "check_share", "choose_grid", "prepare", "reader"]
 
 Tile = int | Literal["auto"]
-PARTS = {"lol": "lit", "blend": "blended", "photo": "enhanced"}  # of a Piece, by protocol
+PARTS = {"lol": "lit", "blend": "blended", "photo": "enhanced", "adjusted": "relit"}  # of a Piece, by protocol
 Progress = Callable[[int], None]  # told of pixels that were finished
 
 
@@ -41,39 +45,52 @@ class Prepared:
     """
 
     def __init__(self, read: Read, grid: Grid, model: Model, own: Array | None = None, grey: bool = False):
-        """read: the stretched photo, by rows and columns; grid: the tiles to go by.
+        """read: the stretched photo, by rows and columns; grid: the tiles to go by, the model's border included.
 
         own: its pixels as they were before, (h, w, 3) of whole numbers or floats, which a strength below 1 blends
         with; by default those that were read. grey: whether the photo has no colour, so that its pictures have none.
         """
         self.model, self.grey = model, grey
-        self._read, self._own = read, own
-        self._kept, self._grid = _in_smaller_tiles(grid, model, lambda grid: (keep(read, grid, model), grid))
-
-    @property
-    def size(self) -> tuple[int, int]:
+        self._border = default_border(model)
+        self.size = grid.height - 2 * self._border, grid.width - 2 * self._border
         """Height and width."""
-        return self._grid.height, self._grid.width
+        self._photo, self._own = read, own
+        self._read = bordered(read, self.size, self._border)
+        self._kept, self._grid = self._keep(self._read, grid)
+        self._last: tuple[float, Array] | None = None
 
     @property
     def image(self) -> Array:
         """The photo as the nets saw it, stretched to its own minimum and maximum."""
-        return self._read(slice(0, self.size[0]), slice(0, self.size[1]))
+        return self._photo(slice(0, self.size[0]), slice(0, self.size[1]))
 
-    @cached_property
+    @property
     def R(self) -> Array:
         """The reflectance."""
-        return np.ascontiguousarray(self._kept.get(slice(0, self.size[0]))[0])
+        return cut(self._R, self._border)
 
-    @cached_property
+    @property
     def L(self) -> Array:
         """The illumination."""
-        return np.ascontiguousarray(self._kept.get(slice(0, self.size[0]))[1])
+        return cut(self._L, self._border)
 
-    @cached_property
+    @property
     def restored(self) -> Array:
         """The reflectance as the restoration net cleans it."""
-        restored = np.empty_like(self.R)
+        return cut(self._restored, self._border)
+
+    # These three have the border.
+    @cached_property
+    def _R(self) -> Array:
+        return np.ascontiguousarray(self._kept.get(slice(0, self._grid.height))[0])
+
+    @cached_property
+    def _L(self) -> Array:
+        return np.ascontiguousarray(self._kept.get(slice(0, self._grid.height))[1])
+
+    @cached_property
+    def _restored(self) -> Array:
+        restored = np.empty_like(self._R)
 
         def fill(grid):
             for piece in self._pieces([], grid):
@@ -85,16 +102,26 @@ class Prepared:
     @cached_property
     def auto_ratio(self) -> float:
         """The ratio that the photo itself suggests; see kindling/enhancing/ratio.py."""
-        return auto_ratio(self._kept, self._read, self._grid, self.model)
+        return auto_ratio(Inside(self._kept, self._border), self._photo, self._inside, self.model)
 
     def true_ratio(self, partner: Photo | Array) -> float:
         """The ratio that evaluate_LOLdataset.py takes from the well-lit `partner`, a photo of the same size."""
-        if isinstance(partner, Photo):
-            return true_ratio(self._kept, partner.stretched, self._grid, self.model)
-        return true_ratio(self._kept, lambda rows, columns: partner[rows, columns], self._grid, self.model)
+        read = (
+            reader(partner, self.model) if isinstance(partner, Photo) else lambda rows, columns: partner[rows, columns]
+        )
+        high, _ = self._keep(bordered(read, self.size, self._border), self._grid)
+        kept = Inside(high, self._border)
+        light = true_ratio(Inside(self._kept, self._border), kept, self._inside)
+        rule = self.model.family.true_ratio
+        return light if rule is None else rule(light, reflectance_ratio(self.restored, kept, self._inside))
 
     def number(self, ratio: Ratio) -> float:
-        """A ratio that is asked for, as a number: "default", "auto" or one from 0 up."""
+        """A ratio that is asked for, as a number: "default", "auto" or one from 0 up.
+
+        Raises KindlingError for any but the default of a family whose adjustment is told none.
+        """
+        if self.model.family.ratio is None and ratio != "default":
+            raise KindlingError(f"{self.model.family.title} is told no ratio, so leave it out")
         if isinstance(ratio, str) and ratio == "default":
             ratio = default_ratio(self.model)
         return self.auto_ratio if isinstance(ratio, str) and ratio == "auto" else check_ratio(ratio)
@@ -109,8 +136,23 @@ class Prepared:
 
     def adjusted(self, ratio: Ratio) -> Array:
         """The illumination, adjusted by `ratio`."""
-        (lit,) = self.model.run("adjust", self.L[np.newaxis], ratio=self.number(ratio))
-        return lit[0]
+        return cut(self._adjusted(ratio), self._border)
+
+    def _adjusted(self, ratio):
+        """Kept for the ratio that was last asked for: strength and denoise, which are asked for in turn, leave it."""
+        number = self.number(ratio)
+        last, kept = self._last or (None, None)
+        if kept is not None and last == number:
+            return kept
+        height, width = self._grid.height, self._grid.width
+
+        def light(rows, columns):
+            place = Place(rows=rows, columns=columns, height=height, width=width)
+            return adjust(self.model, self._R[rows, columns], self._L[rows, columns], number, place)
+
+        lit = between_walls(self._grid, self.model.family.net("adjust").reach.halo, light)
+        self._last = number, lit
+        return lit
 
     def at(
         self,
@@ -123,23 +165,33 @@ class Prepared:
         """The enhanced picture, (h, w, 3) float32 in [0, 1]: adjustment and fusion only.
 
         ratio: how much lighter, usefully 0 to 5, or "auto", from the photo itself. protocol: "lol", restored *
-        adjusted, "blend", that with bright places left to the photo, or "photo", as evaluate.py. Of both, "default" is
-        what suits the weights (kindling/enhancing/ratio.py). strength: from 0, the photo itself, to 1. denoise: from 0,
-        the reflectance as it was decomposed, to 1, as it was restored. Raises KindlingError for values beyond these.
+        adjusted, "blend", that with bright places left to the photo, "photo", as evaluate.py, or "adjusted", as
+        KinD++'s with its --adjustment. Of both, "default" is what suits the weights (kindling/enhancing/ratio.py).
+        strength: from 0, the photo itself, to 1. denoise: from 0, the reflectance as it was decomposed, to 1, as it was
+        restored. Raises KindlingError for values beyond these.
         """
         check_share("strength", strength)
         check_share("denoise", denoise)
-        r = self.R if denoise == 0 else self.restored
+        r = self._R if denoise == 0 else self._restored
         if 0 < denoise < 1:
-            r = self.R + np.float32(denoise) * (self.restored - self.R)
-        light = self.adjusted(ratio)
+            r = self._R + np.float32(denoise) * (self._restored - self._R)
+        light = self._adjusted(ratio)
         named = self.protocol(protocol)
         picture = r * light
-        if named == "blend":
-            picture = self.model.family.blend(self.image, self.L, picture)
-        elif named == "photo":
-            picture = self.model.family.fuse(self.image, self.R, self.L, r, light)
-        return self._finished(picture, (slice(None), slice(None)), strength)
+        if named != "lol":
+            image = self._read(slice(0, self._grid.height), slice(0, self._grid.width))
+            family = self.model.family
+            if named == "blend":
+                picture = family.blend(image, self._L, picture)
+            else:
+                fuse, parts = (
+                    (family.relit or family.fuse) if named == "adjusted" else family.fuse,
+                    (image, self._R, self._L),
+                )
+                picture = between_walls(
+                    self._grid, family.fuse_reach, lambda *place: fuse(*(x[place] for x in (*parts, r, light)))
+                )
+        return self._finished(cut(picture, self._border), (slice(0, self.size[0]), slice(0, self.size[1])), strength)
 
     def render(
         self,
@@ -167,14 +219,17 @@ class Prepared:
 
         def fill(grid):
             for piece in self._pieces(ratios, grid, denoise):
+                rows, columns = inner(piece.rows, self._border, height), inner(piece.columns, self._border, width)
+                if not rows or not columns:  # a tile that holds nothing but border
+                    continue
+                place, seen = (rows[0], columns[0]), (rows[1], columns[1])
                 for (what, ratio), picture in pictures.items():
                     part = getattr(piece, source.get(what, what))
-                    part = part if ratio is None else part[ratios.index(ratio)]
-                    place = piece.rows, piece.columns
+                    part = (part[ratios.index(ratio)] if isinstance(part, list) and ratio is not None else part)[seen]
                     if what == "enhanced":
                         part = self._finished(part, place, strength)
                     picture[place] = to_pixels(part, dtype)
-                done(piece.image.shape[0] * piece.image.shape[1])
+                done(picture[place][..., 0].size)
 
         _in_smaller_tiles(self._grid, self.model, fill)
         return pictures
@@ -185,11 +240,20 @@ class Prepared:
             picture = np.broadcast_to(picture.mean(axis=2, keepdims=True), picture.shape)
         if strength == 1:
             return picture
-        own = self._read(*place) if self._own is None else as_floats(self._own[place])
+        own = self._photo(*place) if self._own is None else as_floats(self._own[place])
         return own if strength == 0 else own + np.float32(strength) * (picture - own)
 
+    @property
+    def _inside(self) -> Grid:
+        """The tiles, of the photo without the border."""
+        return replace(self._grid, height=self.size[0], width=self.size[1])
+
+    def _keep(self, read, grid):
+        return _in_smaller_tiles(grid, self.model, lambda grid: (keep(read, grid, self.model), grid))
+
     def _pieces(self, ratios, grid=None, denoise=1.0):
-        return pieces(self._read, grid or self._grid, self.model, ratios, kept=self._kept, denoise=denoise)
+        clean = self.__dict__.get("_restored")  # if it was asked for already
+        return pieces(self._read, grid or self._grid, self.model, ratios, kept=self._kept, denoise=denoise, clean=clean)
 
 
 def prepare(photo: Photo | Array, model: Model, tile: Tile = "auto", results: int = 0) -> Prepared:
@@ -199,21 +263,28 @@ def prepare(photo: Photo | Array, model: Model, tile: Tile = "auto", results: in
     """
     if isinstance(photo, Photo):
         grid, grey = choose_grid(photo.size, tile, model, results), photo.grey
-        return Prepared(photo.stretched, grid, model, photo.pixels[..., :3], grey)
+        return Prepared(reader(photo, model), grid, model, photo.pixels[..., :3], grey)
     grid = choose_grid(photo.shape[:2], tile, model, results)
     return Prepared(lambda rows, columns: photo[rows, columns], grid, model)
 
 
-def choose_grid(size: tuple[int, int], tile: Tile, model: Model, results: int = 0) -> Grid:
-    """The tiles for a photo of (height, width): "auto" by the memory at hand, 0 none, else squares of that side.
+def reader(photo: Photo, model: Model) -> Read:
+    """The photo as the model's family sees it: stretched to its own minimum and maximum, or only divided."""
+    return photo.stretched if model.family.stretched else photo.divided
 
-    results: bytes that the finished pictures will take. Raises KindlingError if `tile` is none of these.
+
+def choose_grid(size: tuple[int, int], tile: Tile, model: Model, results: int = 0) -> Grid:
+    """The tiles for a photo of (height, width) and the model's border around it.
+
+    tile: "auto" by the memory at hand, 0 none, else squares of that side. results: bytes that the finished pictures
+    will take. Raises KindlingError if `tile` is none of these.
     """
+    height, width = (length + 2 * default_border(model) for length in size)
     if tile == "auto":
-        return auto_grid(*size, model, results)
+        return auto_grid(height, width, model, results)
     if not isinstance(tile, int) or isinstance(tile, bool) or tile < 0:
         raise KindlingError(f'a tile of {tile!r}: expected a number of pixels, 0 for none, or "auto"')
-    return square(*size, tile, model.family) if tile else whole(*size, model.family)
+    return square(height, width, tile, model.family) if tile else whole(height, width, model.family)
 
 
 def check_share(name: str, value: float) -> None:

@@ -15,36 +15,49 @@ import numpy as np
 from kindling.core.errors import KindlingError
 from kindling.core.model import Array, Model
 from kindling.core.words import ProtocolName
+from kindling.enhancing.border import Inside
 from kindling.enhancing.kept import Kept
-from kindling.enhancing.tiles import Grid, Read, decompose
+from kindling.enhancing.tiles import Grid, Read
 from kindling.families.kind.estimator import Estimator
 
 __all__ = [
     "PROTOCOLS",
     "auto_ratio",
     "check_ratio",
+    "default_border",
     "default_protocol",
     "default_ratio",
     "estimator_of",
+    "reflectance_ratio",
     "true_ratio",
 ]
 
 EPSILON = np.float32(0.0001)  # the original's, against division by 0
 LEVEL = np.float32(0.62)  # mean of L over the well-lit photos of pairs/train, by the authors' decomposition
 SEEN = 4e6  # pixels that the estimator looks at, at most
-PROTOCOLS: tuple[ProtocolName, ...] = ("lol", "blend", "photo")
+PROTOCOLS: tuple[ProtocolName, ...] = ("lol", "blend", "photo", "adjusted")
+BORDER = 16  # pixels; one step of the pools, so that tiles of the photo stay where they were
 LARGEST = 10.0  # beyond, the adjustment net hardly answers, and a black photo would ask for thousands
 
 
-def true_ratio(kept: Kept, high: Read, grid: Grid, model: Model) -> float:
+def true_ratio(low: Kept | Inside, high: Kept | Inside, grid: Grid) -> float:
     """mean(L_high / (L_low + 0.0001)), as evaluate_LOLdataset.py.
 
-    kept: the dark photo, decomposed; high: its well-lit partner, of the size of `grid`.
+    low, high: the dark photo and its well-lit partner, both decomposed, of the size of `grid`.
     """
-    return _mean_ratio(_light(kept, grid), (L for _, _, L in decompose(high, grid, model)), lambda i, i_high: i_high)
+    return _mean_ratio(_light(low, grid), _light(high, grid), lambda i, i_high: i_high)
 
 
-def auto_ratio(kept: Kept, read: Read, grid: Grid, model: Model) -> float:
+def reflectance_ratio(restored: Array, high: Kept | Inside, grid: Grid) -> float:
+    """mean(R_high / (restored + 0.0001)), which KinD++'s evaluate_LOLdataset.py looks at, too.
+
+    restored: (h, w, 3), of the whole dark photo; high: its well-lit partner, decomposed.
+    """
+    low, partner = (restored[row] for row in grid.rows), (high.get(row)[0] for row in grid.rows)
+    return _mean_ratio(low, partner, lambda r, r_high: r_high)
+
+
+def auto_ratio(kept: Kept | Inside, read: Read, grid: Grid, model: Model) -> float:
     """The ratio that the photo itself suggests, by the estimator of the model's weights.
 
     Without one, mean(LEVEL / (L + 0.0001)), at most 10: what brings the photo's illumination to a well-lit one's. A
@@ -71,7 +84,9 @@ def estimator_of(model: Model) -> Estimator | None:
 
 def default_ratio(model: Model) -> float | Literal["auto"]:
     """What is asked for where nobody says: "auto" of weights with an estimator, else what their authors ask for."""
-    ratio: float = model.family.ratio
+    ratio: float | None = model.family.ratio
+    if ratio is None:
+        return 1.0  # which nobody is told: the light that there is, once
     return "auto" if model.said.get("estimator") else ratio
 
 
@@ -82,6 +97,11 @@ def default_protocol(model: Model) -> ProtocolName:
     the photo; others are used as their authors' evaluate.py uses them.
     """
     return "blend" if model.said.get("estimator") else "photo"
+
+
+def default_border(model: Model) -> int:
+    """Pixels of the photo's reflection that the nets see around it: none where the authors' programs have none."""
+    return BORDER if model.said.get("estimator") else 0
 
 
 def check_ratio(ratio: float | str) -> float:

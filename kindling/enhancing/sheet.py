@@ -13,7 +13,9 @@ __all__ = ["sheet", "smaller"]
 
 WIDEST = 3840  # pixels of a sheet: more is slow to open, and a screen shows no more
 COLUMNS = 3
+TALLEST = 16_000  # WebP holds no more than 16,383
 GAP = 8
+LARGEST_LETTERS, LEADING = 36, 10
 PAPER, INK = 24, 235
 
 
@@ -27,11 +29,12 @@ def sheet(pictures: Mapping[str, Array], widest: int = WIDEST) -> Array:
 
     columns = min(len(pictures), COLUMNS if len(pictures) != 4 else 2)
     height, width = next(iter(pictures.values())).shape[:2]
-    share = min(1.0, (widest - GAP * (columns + 1)) / (columns * width))
-    width, height = max(1, round(width * share)), max(1, round(height * share))
-    size = max(11, min(36, width // 24))
-    font, line = ImageFont.load_default(size), size + 10
     rows = math.ceil(len(pictures) / columns)
+    room = TALLEST - GAP - rows * (LARGEST_LETTERS + LEADING + GAP)
+    share = min(1.0, (widest - GAP * (columns + 1)) / (columns * width), room / (rows * height))
+    width, height = max(1, int(width * share)), max(1, int(height * share))
+    size = max(11, min(LARGEST_LETTERS, width // 24))
+    font, line = ImageFont.load_default(size), size + LEADING
     paper = Image.new("RGB", (GAP + columns * (width + GAP), GAP + rows * (height + line + GAP)), (PAPER,) * 3)
     draw = ImageDraw.Draw(paper)
     for place, (label, picture) in enumerate(pictures.items()):

@@ -6,22 +6,20 @@ that are trained on: what is measured is how well a ratio can be guessed with th
 guess still fits.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from kindling.evaluating import metrics
 from kindling.families.kind.estimator import fit
 from kindling.images import to_pixels
-from kindling.photos.photo import Photo
 from kindling.training.joint import EPSILON, measure
+from kindling.training.joint_run import Pairs
 
-__all__ = ["FIGURES", "Validation", "mean_score"]
+__all__ = ["FIGURES", "Validation"]
 
 GUESSED_BY = ("asked",)  # a few dozen photos do not settle more coefficients
 FIGURES = ("psnr", "ssim", "blind_psnr", "blind_ssim")
-
-Pairs = Sequence[tuple[Photo, Photo]]
 
 
 class Validation:
@@ -53,8 +51,3 @@ class Validation:
             picture = to_pixels((restored * run("adjust", L, ratio=ratio)[0])[0])
             row += [metrics.psnr(picture, truth), metrics.ssim(picture, truth)]
         return row
-
-
-def mean_score(figures: Mapping[str, float]) -> float:
-    """The one number that the best weights are kept by: PSNR, with a ratio and blind, over all folders alike."""
-    return float(np.mean([value for name, value in figures.items() if name.endswith("psnr")]))

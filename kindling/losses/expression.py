@@ -65,7 +65,7 @@ def _from_zero(name, text):
     return number
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Loss:
     """A row of the catalogue, as far as --loss is concerned."""
 
@@ -80,30 +80,30 @@ _POSITIVE = _checked(check_positive)
 LOSSES: Mapping[str, Loss] = {
     "l1": Loss(),
     "l2": Loss(),
-    "l1_regularised": Loss({"factor": _from_zero}),
-    "l2_regularised": Loss({"factor": _from_zero}),
-    "smooth_l1": Loss({"beta": _POSITIVE}),
-    "huber": Loss({"delta": _POSITIVE}),
+    "l1_regularised": Loss(options={"factor": _from_zero}),
+    "l2_regularised": Loss(options={"factor": _from_zero}),
+    "smooth_l1": Loss(options={"beta": _POSITIVE}),
+    "huber": Loss(options={"delta": _POSITIVE}),
     "log_mse": Loss(),
-    "perceptual": Loss({"preprocessing": _words("caffe", "torch")}, color=True, least=lambda **_: 8),
+    "perceptual": Loss(options={"preprocessing": _words("caffe", "torch")}, color=True, least=lambda **_: 8),
     "ssim": Loss(least=lambda **_: WINDOW),
     "ms_ssim": Loss(
-        {"scales": _checked(scale_weights, int)}, least=lambda scales=5: least_side(len(scale_weights(scales)))
+        options={"scales": _checked(scale_weights, int)}, least=lambda scales=5: least_side(len(scale_weights(scales)))
     ),
     "binary_cross_entropy": Loss(),
     "cross_entropy": Loss(refused="it judges probabilities of classes, and KinD's nets give images"),
     "adversarial_generator": Loss(refused="it wants a discriminator, which KinD has not"),
     "adversarial_discriminator": Loss(refused="it wants a discriminator, which KinD has not"),
-    "region": Loss({"share": _checked(check_share), "w_low": _from_zero, "w_high": _from_zero}),
+    "region": Loss(options={"share": _checked(check_share), "w_low": _from_zero, "w_high": _from_zero}),
     "reflectance": Loss(
-        {"kind": _words("l2", "ssim", "l1")}, color=True, judges="reflectance",
+        options={"kind": _words("l2", "ssim", "l1")}, color=True, judges="reflectance",
         least=lambda kind="l2": WINDOW if kind == "ssim" else 1,
     ),
-    "consistency": Loss({"kind": _words("l2", "l1")}, judges="reflectance"),
+    "consistency": Loss(options={"kind": _words("l2", "l1")}, judges="reflectance"),
     "color_angle": Loss(color=True),
-    "color_cosine": Loss({"levels": _checked(check_levels, int), "epsilon": _POSITIVE}, color=True),
-    "color_blur": Loss({"sigma": _POSITIVE, "size": _checked(check_window, int)}, color=True),
-    "laplacian": Loss({"levels": _checked(check_levels, int)}),
+    "color_cosine": Loss(options={"levels": _checked(check_levels, int), "epsilon": _POSITIVE}, color=True),
+    "color_blur": Loss(options={"sigma": _POSITIVE, "size": _checked(check_window, int)}, color=True),
+    "laplacian": Loss(options={"levels": _checked(check_levels, int)}),
 }  # fmt: skip
 
 

@@ -21,7 +21,7 @@ LONGEST = 255  # bytes of a file's name, where the system does not say
 _BEHIND = r"(?:_(?:adjusted|R|L|restored|compare))?(?:_ratio(?:auto|[0-9.]+(?:e[+-]?[0-9]+)?))?"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Naming:
     """What is written for each photo. A ratio is a number or "auto"; ext is "auto", or png, jpg, webp or tiff.
 

@@ -32,7 +32,7 @@ MARGIN = 20  # pixels beyond a patch that can change the decomposition inside it
 GRID = 4  # DecomNet pools twice: only windows that start on this grid see the pooling of the whole image
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Sampling:
     """How batches are drawn: `batch` squares of `patch` pixels from the first `images` pairs, turned `modes` ways."""
 

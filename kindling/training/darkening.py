@@ -14,7 +14,7 @@ from PIL import Image
 __all__ = ["Camera", "darkened", "linear", "srgb"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Camera:
     """From what the sensor of one shot is drawn, each number anew for each patch. Noise is in linear light, white 1."""
 

@@ -20,7 +20,7 @@ from kindling.photos.photo import Photo
 from kindling.training.batches import Noise, augment
 from kindling.training.darkening import Camera, darkened
 
-__all__ = ["EPSILON", "LOSS", "Held", "JointPlan", "Measured", "Mix", "batch", "guesses", "kept_share", "measure"]
+__all__ = ["EPSILON", "LOSS", "JointPlan", "Measured", "Mix", "OwnTerms", "batch", "guesses", "kept_share", "measure"]
 
 LOSS = "l1 + 0.25*ssim"  # of the picture
 EPSILON = 0.0001  # of evaluate_LOLdataset.py's ratio
@@ -30,7 +30,7 @@ Pairs = Sequence[tuple[Photo, Photo]]
 
 
 @dataclass(frozen=True)
-class Held:
+class OwnTerms:
     """What holds each net to its own work while the picture is trained: weights of the terms beside the picture's."""
 
     adjust: float = 0.1  # l1(adjusted, L of the bright photo)
@@ -39,7 +39,7 @@ class Held:
     cell: int | None = 64
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Mix:
     """How a batch is drawn: `batch` patches of `patch` pixels, from folders by their weights."""
 
@@ -54,7 +54,7 @@ class Mix:
     blind: float = 0.0  # of the pairs, so many are given the ratio that would be guessed
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class JointPlan:
     """One joint training, settled to the last step; what kindling/training/loop.py asks of a plan.
 
@@ -73,7 +73,7 @@ class JointPlan:
     backend: str = "torch"
     precision: str = "float32"
     loss: str = LOSS
-    held: Held = field(default_factory=Held)
+    own_terms: OwnTerms = field(default_factory=OwnTerms)
     decay: float = 0.0  # AdamW's
     average: float = 0.999
     features: str | None = None
@@ -92,8 +92,8 @@ class JointPlan:
         mix.pop("blind")
         return {
             "task": self.task, "data": self.data, "precision": self.precision, "loss": self.loss,
-            "features": self.features, "decay": self.decay, "average": self.average, "held": asdict(self.held),
-            "clip": self.clip, **mix,
+            "features": self.features, "decay": self.decay, "average": self.average,
+            "own_terms": asdict(self.own_terms), "clip": self.clip, **mix,
         }  # fmt: skip
 
 

@@ -120,13 +120,13 @@ def load_state(folder: Path, plan: Course) -> tuple[dict[str, dict[str, np.ndarr
     if not path.is_file():
         raise KindlingError(f"{path}: there is no training to go on with; leave --resume away to start one")
     try:
-        with np.load(path, allow_pickle=False) as held:
-            about = json.loads(str(held["about"]))
+        with np.load(path, allow_pickle=False) as archive:
+            about = json.loads(str(archive["about"]))
             state: dict[str, dict[str, np.ndarray]] = {part: {} for part in PARTS}
-            for key in held.files:
+            for key in archive.files:
                 part, _, name = key.partition("/")
                 if part in state:
-                    state[part][name] = held[key]
+                    state[part][name] = archive[key]
     except (OSError, ValueError, KeyError, BadZipFile) as error:
         raise KindlingError(
             f"{path}: damaged or not a state of training: {error}; start anew in another --out"

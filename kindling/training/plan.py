@@ -9,7 +9,7 @@ from kindling.training.batches import Noise, Sampling
 __all__ = ["RECIPES", "Plan", "Recipe"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
     """The original's training of one net; every number is a default that can be set otherwise."""
 
@@ -26,16 +26,25 @@ class Recipe:
 
 
 RECIPES: Mapping[str, Recipe] = {
-    "decomposition": Recipe("DecomNet", "decom_net_train", 10, 48, 2000, shuffle=True, modes=8, images=None),
+    "decomposition": Recipe(
+        net="DecomNet", folder="decom_net_train", batch=10, patch=48, epochs=2000, shuffle=True, modes=8, images=None
+    ),
     "adjustment": Recipe(
-        "Illumination_adjust_net", "illumination_adjust_net_train", 10, 48, 2000, shuffle=False, modes=7, images=450
+        net="Illumination_adjust_net",
+        folder="illumination_adjust_net_train",
+        batch=10,
+        patch=48,
+        epochs=2000,
+        shuffle=False,
+        modes=7,
+        images=450,
     ),
     "restoration": Recipe(
-        "Restoration_net",
-        "Restoration_net_train",
-        4,
-        384,
-        1000,
+        net="Restoration_net",
+        folder="Restoration_net_train",
+        batch=4,
+        patch=384,
+        epochs=1000,
         shuffle=True,
         modes=8,
         images=466,
@@ -44,7 +53,7 @@ RECIPES: Mapping[str, Recipe] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """One training, settled to the last step: the same plan on the same data gives the same weights.
 
@@ -83,6 +92,11 @@ class Plan:
 
     @property
     def identity(self) -> dict[str, Any]:
-        held: dict[str, Any] = {"task": self.task, "data": self.data, "precision": self.precision, "cell": self.cell}
-        held |= {"equal_r": self.equal_r, "loss": self.loss, "features": self.features}
-        return held | asdict(self.sampling) | {"shot": self.noise.shot, "read": self.noise.read}
+        settings: dict[str, Any] = {
+            "task": self.task,
+            "data": self.data,
+            "precision": self.precision,
+            "cell": self.cell,
+        }
+        settings |= {"equal_r": self.equal_r, "loss": self.loss, "features": self.features}
+        return settings | asdict(self.sampling) | {"shot": self.noise.shot, "read": self.noise.read}

@@ -38,6 +38,8 @@ class Doors:
     runtime: str
     trainer: Callable[..., Trainer]
     """(net, precision, device, **options) -> what does the steps: kind_torch.train.Trainer or kind_tf's."""
+    joint_trainer: Callable[..., Trainer]
+    """(objective, precision, device, decay, average, features, own terms, clip) -> what trains all nets together."""
     open_model: Callable[[Path], Model]
     """The frozen DecomNet in a file."""
     read: Callable[[Path], dict[str, Array]]
@@ -47,7 +49,7 @@ class Doors:
     fingerprint: Callable[[Mapping[str, Array]], str]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Done:
     """How far a training came. `steps` of `of`; fewer if it was stopped."""
 
@@ -124,7 +126,7 @@ def train(
         stopped = stack.enter_context(loop.stoppable())
         done = loop.train(plan, trainer, batch, begun, seen, save, minutes, stopped)
     trainer.close()
-    return Done(recipe.net, target, done, plan.steps, trainer.is_main)
+    return Done(net=recipe.net, folder=target, steps=done, of=plan.steps, is_main=trainer.is_main)
 
 
 def _refuse(task: str, target: Path, resume: bool, settings: Mapping[str, Any]) -> None:
@@ -180,13 +182,23 @@ def _plan(
     features: str | None,
 ) -> Plan:
     sampling = batches.Sampling(
-        settings["batch"], settings["patch"], settings["seed"], recipe.shuffle, recipe.modes, settings["images"]
+        batch=settings["batch"],
+        patch=settings["patch"],
+        seed=settings["seed"],
+        shuffle=recipe.shuffle,
+        modes=recipe.modes,
+        images=settings["images"],
     )
     return Plan(
-        task, sampling, pairs, fingerprint, settings["epochs"], settings["lr"], settings["decay"],
-        batches.Noise(settings["shot"], settings["read"]), runtime, settings["precision"],
-        settings["cell"], settings["equal_r"], settings["loss"], features,
-    )  # fmt: skip
+        task=task,
+        sampling=sampling,
+        pairs=pairs,
+        data=fingerprint,
+        noise=batches.Noise(settings["shot"], settings["read"]),
+        backend=runtime,
+        features=features,
+        **{name: settings[name] for name in ("epochs", "lr", "decay", "precision", "cell", "equal_r", "loss")},
+    )
 
 
 def _fresh(trainer: Trainer, seed: int, start: Path | None, doors: Doors) -> State:

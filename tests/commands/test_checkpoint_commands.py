@@ -155,8 +155,8 @@ def test_convert_takes_averages(tmp_path):
     assert "averages (EMA), which --ema takes" in plain.stdout
     assert run("convert", tmp_path / "both.npz", tmp_path / "ema.npz", "--ema").returncode == 0
     for path, added in ((tmp_path / "plain.npz", 0), (tmp_path / "ema.npz", 1)):
-        held = convert.read(path)
-        assert all(np.array_equal(held[name], weights[name] + np.float32(added)) for name in weights)
+        variables = convert.read(path)
+        assert all(np.array_equal(variables[name], weights[name] + np.float32(added)) for name in weights)
 
 
 # --- diff --------------------------------------------------------------------------------------------------------

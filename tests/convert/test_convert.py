@@ -11,8 +11,9 @@ import pytest
 
 import convert
 from convert.forms import registry
-from convert.soundness import EXPECTED, differences
+from convert.soundness import differences
 from kindling.families.kind.nets import NETS
+from kindling.families.registry import KIND
 from tests.support.checkpoints import FORMS, NAME, form
 
 
@@ -22,7 +23,7 @@ def test_tf_to_each_form_and_back(small, tmp_path, name):
     convert.convert_file(tmp_path / "start" / "model.ckpt", tmp_path / name)
     convert.convert_file(tmp_path / name, tmp_path / "back")
     assert differences(small, convert.read(tmp_path / "back")) == []
-    assert list(convert.read(tmp_path / "back")) == [n for n in EXPECTED if n in small]
+    assert list(convert.read(tmp_path / "back")) == [n for n in KIND.variables if n in small]
 
 
 @pytest.mark.torch
@@ -131,17 +132,17 @@ def test_h5_is_laid_out_as_promised(small, tmp_path):
 
 def test_npz_holds_variables_and_nothing_else(small, tmp_path):
     convert.write(tmp_path / "out.npz", small)
-    with np.load(tmp_path / "out.npz") as held:
-        assert sorted(held.files) == sorted(small)
+    with np.load(tmp_path / "out.npz") as archive:
+        assert sorted(archive.files) == sorted(small)
 
 
 def test_safetensors_loads_with_their_own_reader(small, tmp_path):
     from safetensors.numpy import load_file
 
     convert.write(tmp_path / "out.safetensors", small)
-    held = load_file(tmp_path / "out.safetensors")
-    assert held["DecomNet.g_conv1_1.weight"].shape == (32, 3, 3, 3)
-    assert differences(convert.to_torch(small), held) == []
+    tensors = load_file(tmp_path / "out.safetensors")
+    assert tensors["DecomNet.g_conv1_1.weight"].shape == (32, 3, 3, 3)
+    assert differences(convert.to_torch(small), tensors) == []
 
 
 def test_a_checkpoint_folder_can_be_moved(small, tmp_path):

@@ -131,12 +131,12 @@ def test_a_pth_that_needs_pickle(tmp_path):
 
 @pytest.mark.torch
 @pytest.mark.parametrize(
-    ("held", "words"), [([1, 2], "it is a list"), ({"epoch": 3}, "no tensor is in it: it holds 'epoch'")]
+    ("content", "words"), [([1, 2], "it is a list"), ({"epoch": 3}, "no tensor is in it: it holds 'epoch'")]
 )
-def test_a_pth_that_is_no_state_dict(tmp_path, held, words):
+def test_a_pth_that_is_no_state_dict(tmp_path, content, words):
     import torch
 
-    torch.save(held, tmp_path / "x.pth")
+    torch.save(content, tmp_path / "x.pth")
     with pytest.raises(KindlingError, match=words):
         convert.read(tmp_path / "x.pth")
 

@@ -193,15 +193,15 @@ def test_killed_while_overwriting_several_files(small, tmp_path, moves):
     ended = subprocess.run([sys.executable, "-c", program, tmp_path / "new.npz", tmp_path / "nets"])
     assert ended.returncode == -signal.SIGKILL
     try:
-        held = convert.read(tmp_path / "nets")
+        merged = convert.read(tmp_path / "nets")
     except KindlingError:
         return
-    for net in convert.nets_in(held):
-        own = {n: a for n, a in held.items() if n.startswith(f"{net}/")}
+    for net in convert.nets_in(merged):
+        own = {n: a for n, a in merged.items() if n.startswith(f"{net}/")}
         old = differences({n: small[n] for n in own}, own)
         new = differences({n: doubled[n] for n in own}, own)
         assert old == [] or new == []
-    sides = {np.array_equal(held[n], small[n]) for n in held if n.endswith("weights")}
+    sides = {np.array_equal(merged[n], small[n]) for n in merged if n.endswith("weights")}
     assert len(sides) == 1
 
 

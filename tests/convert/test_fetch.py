@@ -8,11 +8,14 @@ import pytest
 import convert
 from convert.containers import tensor_bundle
 from convert.originals.fetching import default_folder, fetch
-from convert.originals.files import ARCHIVE, DATA, ORIGINALS, Original
 from convert.soundness import differences
 from kindling import KindlingError
 from kindling.cli import main
+from kindling.families.originals import DATA, Original
+from kindling.families.registry import KIND
 from tests.support.server import FOLDERS, QUICK, SHARD
+
+ORIGINALS, ARCHIVE = KIND.originals.files, KIND.originals.archive
 
 # --- the table ---------------------------------------------------------------------------------------------------
 
@@ -20,8 +23,8 @@ from tests.support.server import FOLDERS, QUICK, SHARD
 @pytest.mark.reference
 @pytest.mark.parametrize("original", [o for o in ORIGINALS if o.sha256], ids=lambda o: o.path)
 def test_the_table_is_of_the_authors_files(reference, original):
-    held = (reference / "checkpoint" / original.path).read_bytes()
-    assert (len(held), hashlib.sha256(held).hexdigest()) == (original.size, original.sha256)
+    data = (reference / "checkpoint" / original.path).read_bytes()
+    assert (len(data), hashlib.sha256(data).hexdigest()) == (original.size, original.sha256)
 
 
 def test_the_table_says_where():

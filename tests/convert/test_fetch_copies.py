@@ -33,9 +33,9 @@ def test_an_archive_that_does_not_come(authors, tmp_path, how):
 
 def test_an_archive_of_other_weights(authors, tmp_path):
     """The right name and the right size: only the checksums in the index tell."""
-    held = bytearray((authors.folder / SHARD).read_bytes())
-    held[100] ^= 1
-    authors.serve_archive(shard=bytes(held))
+    data = bytearray((authors.folder / SHARD).read_bytes())
+    data[100] ^= 1
+    authors.serve_archive(shard=bytes(data))
     with pytest.raises(KindlingError, match=r"holds no file of [\d,]+ bytes with the checksums that the authors"):
         authors.fetch(tmp_path / "to")
     assert not (tmp_path / "to" / SHARD).exists()
@@ -88,10 +88,10 @@ def test_an_archive_that_would_write_elsewhere(authors, tmp_path, name):
 
 def test_a_bomb_in_the_archive(authors, tmp_path):
     source = authors.zipped()
-    held = bytearray(source.read_bytes())
-    at = held.index(b"PK\x01\x02") + 24  # what the first member unpacks to, in the directory
-    held[at : at + 4] = (2**30).to_bytes(4, "little")
-    source.write_bytes(held)
+    data = bytearray(source.read_bytes())
+    at = data.index(b"PK\x01\x02") + 24  # what the first member unpacks to, in the directory
+    data[at : at + 4] = (2**30).to_bytes(4, "little")
+    source.write_bytes(data)
     with pytest.raises(KindlingError, match="it claims to hold"):
         authors.fetch(tmp_path / "to", source)
 

@@ -142,9 +142,9 @@ def test_v1_checkpoints(adjust, tmp_path, way):
         (tmp_path / "checkpoint").write_text(f'model_checkpoint_path: "{named}"\r\n')
     path = tmp_path / way if way in ("model.ckpt-2000", "checkpoint") else tmp_path
     assert differences(adjust, convert.read(path)) == []
-    held = registry.read(path)
-    assert held.unwrapped == ("TensorFlow's V1 format",)
-    assert held.variables["global_step"] == -3
+    contents = registry.read(path)
+    assert contents.unwrapped == ("TensorFlow's V1 format",)
+    assert contents.variables["global_step"] == -3
 
 
 def test_v1_in_several_files(adjust, tmp_path):
@@ -191,8 +191,8 @@ def test_v1_as_tensorflow_saves_it(tmp_path, sharded):
         session.run(tf.compat.v1.global_variables_initializer())
         saver = tf.compat.v1.train.Saver(write_version=tf.compat.v1.train.SaverDef.V1, sharded=sharded)
         saver.save(session, str(tmp_path / "model.ckpt"), global_step=3)
-    held = registry.read(tmp_path)
-    assert differences({name: np.asarray(array) for name, array in tensors.items()}, held.variables) == []
+    contents = registry.read(tmp_path)
+    assert differences({name: np.asarray(array) for name, array in tensors.items()}, contents.variables) == []
 
 
 # --- objects -----------------------------------------------------------------------------------------------------
@@ -361,7 +361,7 @@ def test_a_file_is_opened_once(adjust, tmp_path, name, monkeypatch):
         return plain(file, *args, **options)
 
     monkeypatch.setattr(builtins, "open", counted)
-    held = registry.read(tmp_path / name)
+    contents = registry.read(tmp_path / name)
     monkeypatch.undo()
     assert sorted(opened) == files
-    assert held.sha256 == hashlib.sha256(whole).hexdigest()
+    assert contents.sha256 == hashlib.sha256(whole).hexdigest()

@@ -71,9 +71,9 @@ def test_bfloat16(tmp_path):
 
     tensors = {"x": np.arange(6).astype(ml_dtypes.bfloat16).reshape(2, 3)}
     saved_by_tensorflow(tmp_path / "model.ckpt", tensors)
-    held = tensor_bundle.read(tmp_path / "model.ckpt")["x"]
-    assert held.dtype == ml_dtypes.bfloat16
-    np.testing.assert_array_equal(held, tensors["x"])
+    read_back = tensor_bundle.read(tmp_path / "model.ckpt")["x"]
+    assert read_back.dtype == ml_dtypes.bfloat16
+    np.testing.assert_array_equal(read_back, tensors["x"])
 
 
 @pytest.mark.tf
@@ -116,10 +116,10 @@ def bundle(tmp_path):
 
 def is_same_or_refused(prefix, tensors):
     try:
-        held = tensor_bundle.read(prefix)
+        read_back = tensor_bundle.read(prefix)
     except KindlingError as error:
         return "refused" if str(error) and "\n" not in str(error) else "refused in no clear sentence"
-    assert differences(tensors, held) == []
+    assert differences(tensors, read_back) == []
     return "same"
 
 

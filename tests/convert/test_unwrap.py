@@ -154,8 +154,8 @@ def test_wrappings_are_taken_off_and_said(adjust, tmp_path, saved, unwrapped, be
     import torch
 
     torch.save(saved(adjust), tmp_path / "x.pth")
-    held = registry.read(tmp_path / "x.pth")
-    assert (held.unwrapped, held.beside) == (unwrapped, beside)
+    contents = registry.read(tmp_path / "x.pth")
+    assert (contents.unwrapped, contents.beside) == (unwrapped, beside)
     assert differences(adjust, convert.read(tmp_path / "x.pth")) == []
     done = convert.convert_file(tmp_path / "x.pth", tmp_path / "out.npz")
     assert (done.unwrapped, done.left_behind) == (list(unwrapped), list(beside))
@@ -223,7 +223,7 @@ AMBIGUOUS = {
         "is in it twice, once in a dictionary",
     ),
     "too deep": (
-        lambda v: functools.reduce(lambda held, _: {"model": held}, range(13), tensors(v)),
+        lambda v: functools.reduce(lambda contents, _: {"model": contents}, range(13), tensors(v)),
         "no tensor is in it: it holds 'model'",
     ),
     "too much": (lambda v: {"x": [0] * 200_000, **tensors(v)}, "holds more than 100,000 things"),

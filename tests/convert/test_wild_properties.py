@@ -71,5 +71,5 @@ def test_every_form_gives_back_what_it_was_given(tmp_path, name, variables):
 @given(metadata=st.dictionaries(KEYS, st.text(st.characters(exclude_categories=("Cs",)), max_size=30), max_size=4))
 def test_metadata_is_given_back(tmp_path, name, metadata):
     registry.write(tmp_path / name, {"a/b": np.ones(2, np.float32)}, metadata)
-    held = registry.read(tmp_path / name).metadata
-    assert held == {key: value.replace("\0", "") for key, value in metadata.items()}
+    read_back = registry.read(tmp_path / name).metadata
+    assert read_back == {key: value.replace("\0", "") for key, value in metadata.items()}

@@ -57,16 +57,16 @@ KEPT = r"""
 import psutil
 from kindling.enhancing import memory
 
-def held():
+def resident():
     return psutil.Process().memory_info().rss / 2**20
 
 memory.keep_freed()
-before = held()
+before = resident()
 block = b"\1" * (128 * 2**20)  # each byte written, or the system would only promise it
 del block
-kept = held() - before
+kept = resident() - before
 memory.give_back()
-print(kept, held() - before)
+print(kept, resident() - before)
 """
 
 

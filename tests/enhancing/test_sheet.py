@@ -22,6 +22,11 @@ def test_a_sheet_is_no_wider_than_a_screen():
     assert sheet({"a": PICTURE, "b": PICTURE}, widest=60).shape[1] <= 60
 
 
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_a_sheet_is_no_taller_than_a_webp(count):
+    assert sheet({f"{n}": np.zeros((30_000, 4, 3), np.uint8) for n in range(count)}).shape[0] <= 16_383
+
+
 def test_labels_are_there_and_pixels_are_the_pictures():
     named, bare = sheet({"after": PICTURE}), sheet({"": PICTURE})
     assert (named != bare).any()

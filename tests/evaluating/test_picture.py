@@ -12,15 +12,13 @@ from kindling.training.darkening import Camera, darkened
 
 
 class Painter:
-    """In place of a Chain: the picture is what `paint` makes of the stretched photo."""
+    """In place of `prepare`: the picture is what `paint` makes of the stretched photo."""
 
     def __init__(self, paint):
         self.paint = paint
 
-    def prepare(self, photo):
-        return SimpleNamespace(
-            auto_ratio=1.0, at=lambda ratio, protocol: np.uint8(np.round(255 * self.paint(photo.stretched())))
-        )
+    def prepare(self, photo, model):
+        return SimpleNamespace(at=lambda ratio, protocol: self.paint(photo.stretched()))
 
 
 def lighter(x):
@@ -47,9 +45,9 @@ FAULTS = {
 
 
 @pytest.mark.parametrize(("paint", "turn", "chroma", "overshoot"), FAULTS.values(), ids=FAULTS)
-def test_a_chart_shows_its_fault(paint, turn, chroma, overshoot):
-    painter, how = Painter(paint), ("auto", "plain")
-    hues, greys, (over, _) = (f(painter, *how) for f in (picture.hue_errors, picture.grey_chroma, picture.halo))
+def test_a_chart_shows_its_fault(paint, turn, chroma, overshoot, monkeypatch):
+    monkeypatch.setattr(picture, "prepare", Painter(paint).prepare)
+    hues, greys, (over, _) = (f(None, "auto", "blend") for f in (picture.hue_errors, picture.grey_chroma, picture.halo))
     assert len(hues) == 12 * len(picture.LEVELS)
     if paint is lighter:
         assert np.median(hues) < turn
@@ -98,7 +96,7 @@ def test_an_interval_holds_the_mean_and_shrinks_with_the_images():
 def test_the_camera_is_found_that_darkened_the_photos():
     random = np.random.default_rng(4)
     bright = np.kron(random.uniform(0.3, 0.85, (20, 20, 1)), np.ones((8, 8, 3))).astype(np.float32)
-    made = Camera((5.0, 5.0), 0, 0, 2e-4, 0, 0, (100, 100))
+    made = Camera(stops=(5.0, 5.0), balance=0, contrast=0, shot=2e-4, read=0, row=0, quality=(100, 100))
     dark = darkened(bright, 1.0, made, np.random.default_rng(5)) * 0.2  # the stretch undone, near enough
     found = camera.compare(dark, bright)
     assert found["exponent"] == pytest.approx(1, abs=0.2)

@@ -76,7 +76,8 @@ FAULTS = {
     "sigmoid": ("activation", None, "fc is followed by a sigmoid in the reference"),
     "flipped": ("flipped", "Net/conv1", "the kernel of conv1: flipped up-down"),
     "BGR": ("reordered", "Net/conv1", "its inputs in BGR order"),
-    "not transposed": ("transposed", "Net/conv2", "the kernel of conv2: turned from PyTorch's axis order, which"),
+    "not transposed": ("transposed", "Net/conv2",
+                       "the kernel of conv2: turned from PyTorch's axis order, which it was"),
 }  # fmt: skip
 
 

@@ -134,9 +134,9 @@ def test_json_has_no_infinities():
     report = Report(
         [Row("case", "R", inf, inf, inf, inf, inf, ok=False, note="it crashed")], [], [], None, "TF", "torch"
     )
-    held = json.loads(json.dumps(report.as_dict(), allow_nan=False))
-    assert held["outputs"][0]["difference"] is None
-    assert held["outputs"][0]["note"] == "it crashed"
+    read_back = json.loads(json.dumps(report.as_dict(), allow_nan=False))
+    assert read_back["outputs"][0]["difference"] is None
+    assert read_back["outputs"][0]["note"] == "it crashed"
 
 
 def stub(name, single, double):

@@ -302,6 +302,39 @@ def test_without_metadata_wide_colours_become_srgb(tmp_path, display_p3, dtype):
     assert np.abs(by_points.pixels.astype(int) - bare.pixels).max() <= np.iinfo(dtype).max // 255 * 2
 
 
+P3_POINTS = struct.pack(">8I", 31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_without_metadata_primaries_of_png_are_converted_as_their_profile(dtype):
+    pixels = (noise(dtype=dtype) // 2 + np.iinfo(dtype).max // 4).astype(dtype)
+    profile = without_metadata(Photo(pixels, carried={"chunks": ((b"cICP", b"\x0c\x0d\0\1"),)}))
+    points = without_metadata(Photo(pixels, carried={"chunks": ((b"cHRM", P3_POINTS),)}))
+    apart = np.abs(points.pixels.astype(int) - profile.pixels) / (np.iinfo(dtype).max // 255)
+    assert np.quantile(apart, 0.99) <= 1  # what sRGB does not hold is cut to it in ways of their own
+    assert apart.mean() < 0.1
+
+
+def test_without_metadata_light_that_was_not_encoded_is():
+    pixels = np.array([0, 1, 55, 128, 255], np.uint8).repeat(3).reshape(1, 5, 3)
+    bare = without_metadata(Photo(pixels, carried={"chunks": ((b"gAMA", struct.pack(">I", 100_000)),)}))
+    assert bare.pixels[0, :, 0].tolist() == [0, 13, 128, 188, 255]  # 255 * sRGB's curve of x / 255
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        ((b"cHRM", P3_POINTS), (b"sRGB", b"\0")),
+        ((b"cHRM", bytes(32)),),
+        ((b"gAMA", bytes(4)),),
+        ((b"cHRM", b"short"),),
+    ],
+    ids=["sRGB goes first", "no colours", "no exponent", "cut off"],
+)
+def test_without_metadata_chunks_that_say_nothing_change_nothing(chunks):
+    np.testing.assert_array_equal(without_metadata(Photo(noise(), carried={"chunks": chunks})).pixels, noise())
+
+
 @pytest.mark.parametrize(
     "carried", [{}, {"icc": SRGB}, {"exif": exif()}, {"chunks": CHUNKS}], ids=["nothing", "icc", "exif", "chunks"]
 )

@@ -16,7 +16,7 @@ NAMES = {
     "a date and no suffix": (Naming(), "Screenshot 2024.01.05", ["Screenshot 2024.01.05_kindle.png"]),
     "letters of any script": (Naming(), "夜景 café.JPG", ["夜景 café_kindle.png"]),
     "nothing before the dot": (Naming(), ".night.jpg", [".night_kindle.png"]),
-    "suffix and kind": (Naming("-bright", "webp"), "night.jpg", ["night-bright.webp"]),
+    "suffix and kind": (Naming(suffix="-bright", ext="webp"), "night.jpg", ["night-bright.webp"]),
     "own kind": (Naming(ext="auto"), "night.JPEG", ["night_kindle.jpg"]),
     "own kind of BMP": (Naming(ext="auto"), "night.bmp", ["night_kindle.png"]),
     "own kind of an MPO": (Naming(ext="auto"), "night.mpo", ["night_kindle.jpg"]),

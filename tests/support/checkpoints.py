@@ -40,6 +40,6 @@ def truncate(path, keep):
 
 
 def flip(path, at):
-    held = bytearray(path.read_bytes())
-    held[at] ^= 0xFF
-    path.write_bytes(held)
+    data = bytearray(path.read_bytes())
+    data[at] ^= 0xFF
+    path.write_bytes(data)

@@ -211,8 +211,8 @@ def _mutant(random, form, own, other, folder):
         else:
             part = random.choice(PARTS)
             parts[part] = mutants.mutated(random, parts[part], donor[part])
-        for part, held in parts.items():
-            Path(f"{target}.{part}").write_bytes(held)
+        for part, data in parts.items():
+            Path(f"{target}.{part}").write_bytes(data)
     elif "repacked" in form:
         mutants.repacked(random, own, target, other.read_bytes())
     else:

@@ -26,21 +26,21 @@ def reference_goldens(reference: Path) -> Iterator[tuple[str, str, list[np.ndarr
     for file in sorted(folder.glob("decom_*.npz")):
         if file.stem == "decom_layers":
             continue
-        with np.load(file) as held:
-            x = held["x"] if "x" in held else photos[file.stem.removeprefix("decom_image_")]
-            yield file.stem, "decompose", [x], [held["R"], held["L"]]
+        with np.load(file) as golden:
+            x = golden["x"] if "x" in golden else photos[file.stem.removeprefix("decom_image_")]
+            yield file.stem, "decompose", [x], [golden["R"], golden["L"]]
     for file in sorted(folder.glob("adjust_*.npz")):
-        with np.load(file) as held:
-            if "i" in held:
-                yield file.stem, "adjust", [held["i"], held["ratio"]], [held["out"]]
+        with np.load(file) as golden:
+            if "i" in golden:
+                yield file.stem, "adjust", [golden["i"], golden["ratio"]], [golden["out"]]
             else:
                 photo, ratio = file.stem.removeprefix("adjust_image_").split("_")
                 with np.load(folder / f"decom_image_{photo}.npz") as decomposed:
                     i = decomposed["L"]
-                yield file.stem, "adjust", [i, np.full_like(i, float(ratio))], [held["out"]]
+                yield file.stem, "adjust", [i, np.full_like(i, float(ratio))], [golden["out"]]
     for file in sorted(folder.glob("restoration_*.npz")):
-        with np.load(file) as held:
-            yield file.stem, "restore", [held["r"], held["i"]], [held["out"]]
+        with np.load(file) as golden:
+            yield file.stem, "restore", [golden["r"], golden["i"]], [golden["out"]]
 
 
 def reference_inputs(reference: Path, net: str) -> Iterator[list[np.ndarray]]:

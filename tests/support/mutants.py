@@ -112,8 +112,8 @@ def repacked(random: Random, source: Path, target: Path, donor: bytes) -> None:
         small = [name for name in names if old.getinfo(name).file_size < 10_000]
         which = random.choice(small)
         for name in names:
-            held = old.read(name)
-            new.writestr(name, mutated(random, held, donor) if name == which else held)
+            data = old.read(name)
+            new.writestr(name, mutated(random, data, donor) if name == which else data)
         new.comment = old.comment
 
 

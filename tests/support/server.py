@@ -12,7 +12,7 @@ import numpy as np
 from convert.containers import tensor_bundle
 from convert.originals.downloading import PIECE
 from convert.originals.fetching import fetch
-from convert.originals.files import DATA, Archive, Original
+from kindling.families.originals import DATA, Archive, Original
 
 SLOW = 0.01  # seconds between the pieces of a slow file
 FOLDERS = ("decom_net_train", "illumination_adjust_net_train", "Restoration_net_train")
@@ -27,8 +27,8 @@ class Host:
         self.files = {}
         self.requests = []  # (path, Range header or None)
 
-    def serve(self, path, held, *how):
-        self.files[path] = (list(how) or ["whole"], held)
+    def serve(self, path, data, *how):
+        self.files[path] = (list(how) or ["whole"], data)
         return f"{self.url}/{path}"
 
 
@@ -66,62 +66,62 @@ class Answer(http.server.BaseHTTPRequestHandler):
         if path not in self.host.files:
             self.send_error(404)
             return
-        hows, held = self.host.files[path]
+        hows, data = self.host.files[path]
         how = hows.pop(0) if len(hows) > 1 else hows[0]
-        getattr(self, how)(held)
+        getattr(self, how)(data)
 
     def log_message(self, *_):
         pass
 
-    def whole(self, held):
+    def whole(self, data):
         """All of it, or from where it is asked for."""
         begin = int((self.headers.get("Range") or "bytes=0-").removeprefix("bytes=").rstrip("-"))
-        if begin >= len(held) > 0:
+        if begin >= len(data) > 0:
             self._head(416, 0)
             return
-        extra = {"Content-Range": f"bytes {begin}-{len(held) - 1}/{len(held)}"} if begin else {}
-        self._head(206 if begin else 200, len(held) - begin, **extra)
-        self.wfile.write(held[begin:])
+        extra = {"Content-Range": f"bytes {begin}-{len(data) - 1}/{len(data)}"} if begin else {}
+        self._head(206 if begin else 200, len(data) - begin, **extra)
+        self.wfile.write(data[begin:])
 
-    def deaf(self, held):
+    def deaf(self, data):
         """All of it, whatever is asked for."""
-        self._head(200, len(held))
-        self.wfile.write(held)
+        self._head(200, len(data))
+        self.wfile.write(data)
 
-    def slow(self, held):
-        self._head(200, len(held))
-        step = max(1, len(held) // 20)
-        for begin in range(0, len(held), step):
-            self.wfile.write(held[begin : begin + step])
+    def slow(self, data):
+        self._head(200, len(data))
+        step = max(1, len(data) // 20)
+        for begin in range(0, len(data), step):
+            self.wfile.write(data[begin : begin + step])
             time.sleep(SLOW)
 
-    def stuck(self, held):
+    def stuck(self, data):
         """Half of it, and then nothing, with the line held open."""
-        self._head(200, len(held))
-        self.wfile.write(held[: len(held) // 2])
+        self._head(200, len(data))
+        self.wfile.write(data[: len(data) // 2])
         self.wfile.flush()
         time.sleep(2)
 
-    def cut(self, held):
+    def cut(self, data):
         """Half of what it promises, or of what is left."""
         begin = int((self.headers.get("Range") or "bytes=0-").removeprefix("bytes=").rstrip("-"))
-        extra = {"Content-Range": f"bytes {begin}-{len(held) - 1}/{len(held)}"} if begin else {}
-        self._head(206 if begin else 200, len(held) - begin, **extra)
-        self.wfile.write(held[begin : begin + (len(held) - begin) // 2])
+        extra = {"Content-Range": f"bytes {begin}-{len(data) - 1}/{len(data)}"} if begin else {}
+        self._head(206 if begin else 200, len(data) - begin, **extra)
+        self.wfile.write(data[begin : begin + (len(data) - begin) // 2])
 
-    def wrong(self, held):
+    def wrong(self, data):
         """As many bytes, one of them another."""
-        self.deaf(held[:-1] + bytes([held[-1] ^ 1]))
+        self.deaf(data[:-1] + bytes([data[-1] ^ 1]))
 
-    def elsewhere(self, held):
+    def elsewhere(self, data):
         """A part, and not the one that was asked for."""
-        self._head(206, len(held) - 1, **{"Content-Range": f"bytes 1-{len(held) - 1}/{len(held)}"})
-        self.wfile.write(held[1:])
+        self._head(206, len(data) - 1, **{"Content-Range": f"bytes 1-{len(data) - 1}/{len(data)}"})
+        self.wfile.write(data[1:])
 
-    def longer(self, held):
-        self.deaf(held + b"and more")
+    def longer(self, data):
+        self.deaf(data + b"and more")
 
-    def endless(self, held):
+    def endless(self, data):
         """Without a length, as chat servers do, until the other side hangs up."""
         self.send_response(200)
         self.end_headers()
@@ -129,16 +129,16 @@ class Answer(http.server.BaseHTTPRequestHandler):
             while True:
                 self.wfile.write(bytes(65_536))
 
-    def page(self, held):
+    def page(self, data):
         """What a file host shows when too many have asked."""
         page = b"<!DOCTYPE html><html><title>Google Drive - Quota exceeded</title></html>"
         self._head(200, len(page), **{"Content-Type": "text/html; charset=utf-8"})
         self.wfile.write(page)
 
-    def busy(self, held):
+    def busy(self, data):
         self._head(503, 0)
 
-    def circle(self, held):
+    def circle(self, data):
         self._head(302, 0, Location=self.path)
 
     def _head(self, status, length, **headers):
@@ -161,10 +161,10 @@ class Authors:
         self.archive = Archive(f"{host.url}/drive", "https://the.page/of-the-zip", 10**6)
 
     def _row(self, path):
-        held = (self.folder / path).read_bytes()
+        data = (self.folder / path).read_bytes()
         if path == SHARD:
-            return Original(path, len(held))
-        return Original(path, len(held), hashlib.sha256(held).hexdigest(), self.host.serve(path, held))
+            return Original(path, len(data))
+        return Original(path, len(data), hashlib.sha256(data).hexdigest(), self.host.serve(path, data))
 
     def serve(self, path, *how):
         self.host.serve(path, (self.folder / path).read_bytes(), *how)
@@ -177,10 +177,10 @@ class Authors:
         path = self.folder.parent / name
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
             for row in self.table:
-                held = (self.folder / row.path).read_bytes()
-                archive.writestr(prefix + row.path, shard if shard and row.path == SHARD else held)
-            for info, held in more:
-                archive.writestr(info, held)
+                data = (self.folder / row.path).read_bytes()
+                archive.writestr(prefix + row.path, shard if shard and row.path == SHARD else data)
+            for info, data in more:
+                archive.writestr(info, data)
         return path
 
     def fetch(self, to, source=None, **options):

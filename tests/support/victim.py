@@ -27,9 +27,9 @@ def verdict(path) -> dict:
 
     before, start = peak(), time.process_time()
     try:
-        held = convert.forms.registry.read(Path(path))
-        outcome, words = "read", ", ".join(held.variables)
-        convert.soundness.check(held.variables, str(path))
+        contents = convert.forms.registry.read(Path(path))
+        outcome, words = "read", ", ".join(contents.variables)
+        convert.soundness.check(contents.variables, str(path))
         words = "sound"
     except KindlingError as error:
         outcome = "refused" if outcome_of(error) else "traceback"

@@ -49,9 +49,9 @@ def _draw(rng, name, shape):
 
 def goldens(net: str):
     """(size, inputs, outputs) of the authors' graph of `net` with the seeded weights, NHWC."""
-    with np.load(GOLDENS / f"{net}.npz") as held:
-        for size in sorted({key.split("/")[0] for key in held.files}):
-            yield size, [held[f"{size}/{k}"] for k in INPUTS[net]], [held[f"{size}/{k}"] for k in OUTPUTS[net]]
+    with np.load(GOLDENS / f"{net}.npz") as golden:
+        for size in sorted({key.split("/")[0] for key in golden.files}):
+            yield size, [golden[f"{size}/{k}"] for k in INPUTS[net]], [golden[f"{size}/{k}"] for k in OUTPUTS[net]]
 
 
 ALL_GOLDENS = [(net, *golden) for net in NETS for golden in goldens(net)]

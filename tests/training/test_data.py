@@ -42,8 +42,8 @@ def test_pairs_are_found_by_name_in_any_format(folder):
 
 def test_photos_come_out_as_load_images_reads_them(folder):
     for (low, high), paths in zip(pairs_in(folder), batches.find_pairs(folder), strict=True):
-        for held, path in zip((low, high), paths, strict=True):
-            np.testing.assert_array_equal(held.stretched(), load_images(path))
+        for photo, path in zip((low, high), paths, strict=True):
+            np.testing.assert_array_equal(photo.stretched(), load_images(path))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,14 @@ from kindling import KindlingError
 from kindling.training import batches, loop
 from kindling.training.plan import Plan
 
-PLAN = Plan("decomposition", batches.Sampling(2, 24, 1, True, 8), pairs=4, data="x", epochs=3, lr=1e-4)  # six steps
+PLAN = Plan(
+    task="decomposition",
+    sampling=batches.Sampling(batch=2, patch=24, seed=1, shuffle=True, modes=8),
+    pairs=4,
+    data="x",
+    epochs=3,
+    lr=1e-4,
+)  # six steps
 
 
 class Diverging:

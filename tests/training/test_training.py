@@ -21,7 +21,7 @@ from tests.support.weights import seeded
 
 
 def plan(**settings):
-    sampling = batches.Sampling(2, 24, 1, True, 8)
+    sampling = batches.Sampling(batch=2, patch=24, seed=1, shuffle=True, modes=8)
     return Plan(
         **{"task": "decomposition", "sampling": sampling, "pairs": 4, "data": "x", "epochs": 3, "lr": 1e-4} | settings
     )
@@ -55,8 +55,8 @@ def test_a_killed_training_goes_on_to_the_same_weights(pairs, decom, tmp_path):
     time.sleep(0.5)
     process.kill()
     process.wait()
-    with np.load(state) as held:
-        done = json.loads(str(held["about"]))["step"]
+    with np.load(state) as archive:
+        done = json.loads(str(archive["about"]))["step"]
     epochs = str(done // 2 + 2)  # two steps an epoch
     assert run(*arguments("adjustment", pairs, tmp_path / "killed", decom, "--epochs", epochs, "--resume")) == 0
     assert run(*arguments("adjustment", pairs, tmp_path / "whole", decom, "--epochs", epochs)) == 0
@@ -252,7 +252,7 @@ def test_losses_csv_averages_and_forgets_lost_steps(tmp_path):
 
 def _plan_of(folder):
     """A plan that load_state takes for the one in `folder`."""
-    with np.load(folder / loop.STATE) as held:
-        identity = json.loads(str(held["about"]))["plan"]
+    with np.load(folder / loop.STATE) as archive:
+        identity = json.loads(str(archive["about"]))["plan"]
     settings = {key: identity[key] for key in ("batch", "patch", "seed", "shuffle", "modes", "images")}
     return plan(task=identity["task"], data=identity["data"], sampling=batches.Sampling(**settings))

@@ -138,8 +138,8 @@ def test_a_state_from_before_there_was_a_choice_goes_on(pairs, decom, tmp_path, 
         patch.setattr(Plan, "identity", old)
         assert run(*arguments("adjustment", pairs, tmp_path, decom, "--epochs", "1")) == 0
     assert run(*arguments("adjustment", pairs, tmp_path, decom, "--resume")) == 0
-    with np.load(tmp_path / RECIPES["adjustment"].folder / loop.STATE) as held:
-        assert '"step": 6' in str(held["about"])
+    with np.load(tmp_path / RECIPES["adjustment"].folder / loop.STATE) as archive:
+        assert '"step": 6' in str(archive["about"])
 
 
 @pytest.fixture(scope="module")

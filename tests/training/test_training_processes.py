@@ -20,9 +20,10 @@ import numpy as np
 from kind_torch.train import Trainer
 from kindling.losses.expression import parse
 net, file, out, loss = sys.argv[1:]
-with np.load(file) as held:
-    batch = tuple(held[f"batch/{i}"] for i in range(sum(name.startswith("batch/") for name in held.files)))
-    parts = {p: {k[len(p) + 1 :]: held[k] for k in held.files if k.startswith(p + "/")} for p in ("weights", "m", "v")}
+with np.load(file) as archive:
+    batch = tuple(archive[f"batch/{i}"] for i in range(sum(name.startswith("batch/") for name in archive.files)))
+    names = archive.files
+    parts = {p: {k[len(p) + 1 :]: archive[k] for k in names if k.startswith(p + "/")} for p in ("weights", "m", "v")}
 trainer = Trainer(net, device="cpu", objective=parse(loss, "decomposition", 48) if loss else None)
 trainer.assign(parts, 0)
 terms = trainer.step(batch, 1e-4)
@@ -49,7 +50,7 @@ def test_gradients_of_two_processes_are_those_of_one(task, loss, tmp_path):
         batch = [np.concatenate([x, x[:, ::-1]]) for x in batch]
     zeros = {name: np.zeros_like(array) for name, array in weights.items()}
     parts = {"weights": weights, "m": zeros, "v": zeros}
-    arrays = {f"{part}/{name}": array for part, held in parts.items() for name, array in held.items()}
+    arrays = {f"{part}/{name}": array for part, group in parts.items() for name, array in group.items()}
     np.savez(tmp_path / "start.npz", **arrays, **{f"batch/{i}": x for i, x in enumerate(batch)})
     (tmp_path / "worker.py").write_text(WORKER)
     results = []
