@@ -129,7 +129,7 @@ def compare(reference: Side, port: Side, cases: Iterable[Case], tolerance: float
                 of = [r if isinstance(r, str) else r[k] for r in results]
                 outputs.append(_row(case.name, name, of, tolerance, relative=False))
                 exact, ours, _, theirs = of
-                if not isinstance(theirs, str):
+                if not isinstance(ours, str) and not isinstance(theirs, str):
                     spreads += spread(case.name, name, exact, ours, theirs)
             if net:
                 layers += _layer_rows(case, reference, port, net, inputs, options, tolerance)
