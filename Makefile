@@ -23,7 +23,7 @@ help:
 	@echo "make check   formatting, lint and types"
 	@echo "make bench   speed and memory of both frameworks side by side"
 	@echo "make fuzz    10,000 broken checkpoints: each read right or refused in a sentence"
-	@echo "make docs    the generated tables and drawings in docs/"
+	@echo "make docs    the generated tables in docs/, and all of it as a site, in site/"
 	@echo "make weights SHARED=FOLDER   the default weights anew, from the pairs of photos in FOLDER: days on a CPU"
 	@echo "make coverage  all tests again, and which lines they reach"
 
@@ -80,9 +80,10 @@ fuzz: $(READY)
 
 docs: $(READY)
 	$(BIN)/python docs/make_docs.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 weights: $(READY)
 	SHARED=$(SHARED) PYTHON=$(BIN)/python sh benchmarks/weights.sh
 
 clean:
-	rm -rf .venv build dist *.egg-info demo
+	rm -rf .venv build dist *.egg-info demo site

@@ -19,8 +19,8 @@ TF = [
 TORCH = ["torch >= 2.10"]  # older ones can be made to run code by a file loaded with weights_only
 TRAIN = ["accelerate >= 1.0", "tensorboard >= 2.18"]
 RAW = ["rawpy >= 0.24"]
-ONNX = ["onnx >= 1.17", "onnxruntime >= 1.20", "onnxscript >= 0.5"]
-OPENVINO = ["openvino >= 2025.0"]
+ONNX = ["onnx >= 1.17", "onnxruntime >= 1.20"]
+OPENVINO = ["onnx >= 1.17", "openvino >= 2025.0"]  # which reads the graphs that are made of weights
 UI = ["gradio >= 6.31, < 7"]  # older ones have no parts of the page that watch what they are sent
 RAY = ["ray[data] >= 2.40", "pyarrow >= 17"]
 VGG = ["torchvision >= 0.25"]  # only for its own weights of the perceptual loss; it must fit torch's very build

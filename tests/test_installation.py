@@ -20,6 +20,7 @@ import pytest
 from PIL import Image
 
 from kindling.version import __version__
+from tests.support.pages import blocks
 
 pytest.importorskip("build")
 pytestmark = pytest.mark.slow
@@ -161,6 +162,35 @@ def test_one_command_to_a_picture(installed, tmp_path, backend, environment):
     (picture,) = (tmp_path / "out").iterdir()
     before, after = (np.array(Image.open(path)).mean() for path in (tmp_path / "photo.jpg", picture))
     assert after > 1.5 * before
+
+
+@pytest.mark.torch
+def test_the_first_lines_of_the_readme(source, tmp_path):
+    """A stranger's way to a picture: three commands at most, in a new environment, on a photo as of a phone.
+
+    They run as they stand. Only pip is told by its environment to ask no index and to take what they need from here.
+    """
+    environment = tmp_path / "venv"
+    venv.create(environment, symlinks=os.name != "nt", with_pip=True)
+    paths = sysconfig.get_paths(vars={"base": str(environment), "platbase": str(environment)})
+    Path(paths["purelib"], "borrowed.pth").write_text(sysconfig.get_paths()["purelib"] + "\n", encoding="utf-8")
+    first, same, chinese = (
+        next(block for block in blocks(source / page) if block.language == "sh")
+        for page in ("README.md", "docs/quick-start.md", "README.zh-CN.md")
+    )
+    assert first == same == chinese
+    assert len(first.commands) <= 3
+    photo = Image.fromarray(np.random.default_rng(0).integers(0, 60, (96, 128, 3), np.uint8))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # held upright
+    photo.save(source / "examples" / "night.jpg", exif=exif)
+    shutil.rmtree(source / "brighter", ignore_errors=True)
+    path = f"{environment / SCRIPTS}{os.pathsep}{os.environ['PATH']}"
+    for command in first.commands:
+        options = {"PIP_NO_INDEX": "1", "PIP_NO_DEPS": "1", "PIP_NO_BUILD_ISOLATION": "0", "HOME": str(tmp_path)}
+        _run(["sh", "-c", command], cwd=source, env=_bare() | options | {"PATH": path})
+    with Image.open(source / "brighter" / "night_kindle.jpg") as picture:
+        assert picture.size == (96, 128)  # turned
 
 
 @pytest.mark.torch

@@ -60,9 +60,9 @@ from kindling.runtimes import RUNTIMES, Precision
 @click.option("--html", "html_file", type=click.Path(path_type=Path), help="Write a page to look at to this file.")
 def evaluate(
     folders: tuple[Path, ...], low: Path | None, high: Path | None, results: tuple[str, ...], out: Path, force: bool,
-    weights: Path | None, runtime: str, device: str, precision: Precision, ratio: float | Literal["auto", "gt"],
-    protocol: ProtocolName, denoise: float, gt_mean: bool, tile: Tile, psnr_at_least: float | None, kind: str | None,
-    html_file: Path | None,
+    weights: Path | None, family: str, runtime: str, device: str, precision: Precision,
+    ratio: float | Literal["auto", "gt"], protocol: ProtocolName, denoise: float, gt_mean: bool, tile: Tile,
+    psnr_at_least: float | None, kind: str | None, html_file: Path | None,
 ) -> int:  # fmt: skip
     """Enhance the photos in LOW and measure them against their partners in HIGH.
 
@@ -92,9 +92,9 @@ def evaluate(
 
         try:
             evaluation = api.evaluate(
-                low, high, model=runtime, weights=weights, device=device, precision=precision, ratio=ratio,
-                protocol=protocol, gt_mean=gt_mean, denoise=denoise, tile=tile, results=results, out=out, force=force,
-                progress=progress,
+                low, high, model=runtime, weights=weights, family=family, device=device, precision=precision,
+                ratio=ratio, protocol=protocol, gt_mean=gt_mean, denoise=denoise, tile=tile, results=results, out=out,
+                force=force, progress=progress,
             )  # fmt: skip
         except (KeyboardInterrupt, KindlingError):  # stopped, or a full disk: what was measured is told all the same
             shown.stop()

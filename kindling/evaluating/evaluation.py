@@ -15,6 +15,7 @@ from pathlib import Path
 from kindling.core.errors import KindlingError, MissingNetError
 from kindling.core.files import move_into_place, refuse_existing, staging
 from kindling.core.model import Model
+from kindling.enhancing.needed import check_needed
 from kindling.enhancing.render import choose_grid
 from kindling.evaluating import metrics, tables
 from kindling.evaluating.pairs import BY_STEM, Pairs, Results, find_results, search
@@ -171,8 +172,10 @@ def measure(
         raise KindlingError("there are dark photos to enhance, and no model to do it with")
     if model is not None:
         choose_grid((1, 1), settings.tile, model)  # a wrong word is said once, not of every photo
+    if model is not None and plan.pairs:
+        check_needed(model, settings.denoise)
     evaluation = Evaluation(total=plan.total, about=_about(plan, model, settings, about or {}))
-    evaluation.notes += _what_to_know(plan, settings)
+    evaluation.notes += _what_to_know(plan, settings, model)
     evaluation.failures += [
         *(plan.pairs.problems if plan.pairs else ()),
         *(p for r in plan.results for p in r.problems),
@@ -229,8 +232,9 @@ def _enhanced(low, high, target, model, settings, distance):
         with staging(target.parent) as folder:
             write_photo(folder / target.name, picture)
             move_into_place(folder / target.name, target)
-    mode, protocol, gt_mean = settings.ratio_mode, settings.protocol, settings.gt_mean
-    return Score(image=low.name, ratio_mode=mode, ratio=ratio, protocol=protocol, gt_mean=gt_mean, **figures)
+    protocol, gt_mean = settings.protocol, settings.gt_mean
+    mode, taken = ("none", None) if model.family.ratio is None else (settings.ratio_mode, ratio)
+    return Score(image=low.name, ratio_mode=mode, ratio=taken, protocol=protocol, gt_mean=gt_mean, **figures)
 
 
 def _write(out, texts):
@@ -262,10 +266,12 @@ def _about(plan, model, settings, about):
     versions = {name: importlib.metadata.version(name) for name in MEASURED_WITH}
     made: dict[str, object] = {"kindling": __version__}
     if plan.pairs:
+        told = model.family.ratio is not None
         made |= {"runtime": model.runtime, "device": model.device, "precision": model.precision, **about}
         made |= {
-            "ratio_mode": settings.ratio_mode,
-            "blind": settings.ratio != "gt" and not settings.gt_mean,
+            "family": model.family.title,
+            "ratio_mode": settings.ratio_mode if told else "none",
+            "blind": (settings.ratio != "gt" or not told) and not settings.gt_mean,
             "protocol": f"{settings.protocol}: {PROTOCOLS[settings.protocol].what}",
             "denoise": settings.denoise,
             "pairing": plan.pairs.rule,
@@ -278,11 +284,13 @@ def _about(plan, model, settings, about):
     return made
 
 
-def _what_to_know(plan, settings):
+def _what_to_know(plan, settings, model):
     notes = []
     if plan.pairs:
-        notes += [f"pairs: {plan.pairs.rule}", f"ratio {settings.ratio_mode}", f"protocol {settings.protocol}"]
-        notes += ["ratio taken from the well-lit partners: not blind"] if settings.ratio == "gt" else []
+        told = model.family.ratio is not None
+        ratio = f"ratio {settings.ratio_mode}" if told else f"{model.family.title} is told no ratio"
+        notes += [f"pairs: {plan.pairs.rule}", ratio, f"protocol {settings.protocol}"]
+        notes += ["ratio taken from the well-lit partners: not blind"] if told and settings.ratio == "gt" else []
         notes += [f"denoise {settings.denoise:g}"] if settings.denoise < 1 else []
         notes += plan.pairs.notes
     notes += ["brightness set to the partners' before measuring: not blind"] if settings.gt_mean else []

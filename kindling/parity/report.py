@@ -42,9 +42,13 @@ def print_parity(report: Report, console: Console, all_layers: bool = False) -> 
         console.print(f"{row.case}: the first layer that differs is {row.what}{_because(row)}", markup=False)
         for finding in report.diagnosis.of_layer(row.what) if report.diagnosis else ():
             console.print(f"    its weights: {finding.sentence}", markup=False)
+    if report.diagnosis and not report.diagnosis.variables:  # of the nets themselves, not of their weights
+        for finding in report.diagnosis.findings:
+            console.print(f"diagnosis: {finding.sentence}", markup=False)
     for net in report.skipped:
         console.print(f"{net}: no weights, not compared", markup=False)
-    checked = f"{len(report.outputs)} outputs and {len(report.layers)} layers compared"
+    layers = f" and {len(report.layers)} layers" if report.layers else ""
+    checked = f"{len(report.outputs)} outputs{layers} compared"
     wrong = sum(not row.ok for row in report.outputs + report.layers)
     if report.ok:
         console.print(f"[green]{port} computes what {reference} computes[/]: {checked}, all pass")

@@ -1,5 +1,8 @@
 """`kindling.enhance` on arrays, and everything that can be wrong with one."""
 
+import importlib
+from types import ModuleType
+
 import numpy as np
 import pytest
 
@@ -143,6 +146,16 @@ def test_the_doors_are_seen_by_editors():
 
 
 @pytest.mark.torch
+def test_a_door_stays_where_a_room_has_its_name():
+    """`kindling.parity` is a function, also after kindling/parity/ was imported for it."""
+    importlib.import_module("kindling.parity.check")
+    for name in kindling.__all__:
+        assert not isinstance(getattr(kindling, name), ModuleType), name
+    assert kindling.parity is kindling.api.parity
+    importlib.reload(importlib.import_module("kindling.parity"))
+    assert callable(kindling.parity)
+
+
 def test_a_photo_without_colour_stays_without(seeded_npz, tmp_path):
     """However it is given: a grey file, three equal channels, floats."""
     from PIL import Image
