@@ -63,7 +63,7 @@ def serving(folder: Path, *options: object) -> Iterator[Server]:
         yield Server(address, folder, process)
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(PATIENCE)
 
 
 def _wait(process, address, log):
