@@ -6,9 +6,10 @@
 Nothing here imports TensorFlow or PyTorch, so `import kindling` is quick and works with either, both or neither.
 """
 
+import importlib
 import sys
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kindling.core.errors import KindlingError, MissingNetError
 from kindling.version import __version__
@@ -30,17 +31,6 @@ __all__ = [
 ]
 
 
-class _Package(ModuleType):
-    """Keeps `kindling.parity` the function: importing the room of that name would put the room in its place."""
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if not (name in __all__ and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package
-
-
 def __getattr__(name: str) -> object:
     """The doors are fetched when first asked for: they need the readers of photos."""
     if name in __all__:
@@ -52,3 +42,27 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+class _Door(ModuleType):
+    """A room that is a function too: `kindling.parity()`, and inside of it `kindling.parity.compare`."""
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        from kindling import api
+
+        return api.parity(*args, **options)
+
+
+class _Package(ModuleType):
+    """This package; importing the room kindling/parity would otherwise put a module where the function was."""
+
+    @property
+    def parity(self) -> ModuleType:
+        return importlib.import_module("kindling.parity")
+
+    @parity.setter
+    def parity(self, room: ModuleType) -> None:
+        room.__class__ = _Door
+
+
+sys.modules[__name__].__class__ = _Package
