@@ -12,22 +12,35 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["conv2d", "conv2d_transpose", "max_pool2d"]
+__all__ = ["batch_norm", "conv2d", "conv2d_transpose", "deconv2d", "max_pool2d"]
 
 Activation = Callable[[Tensor], Tensor]
+
+EPSILON, MOMENTUM = 1e-3, 1 - 0.99  # tf.layers.batch_normalization's
 
 # Activations that are max(slope x, x), which a conv can apply in its own pass over memory. model.py adds its lrelu.
 SLOPES: dict[Activation, float] = {}
 
 
 class conv2d(nn.Conv2d):
-    """slim's conv: stride 1, SAME, with bias, then `activation_fn`; initialised glorot-uniform and zeros.
+    """slim's and tf.layers' conv: SAME, then `activation_fn`; initialised glorot-uniform and zeros.
 
-    x: (n, inputs, h, w). Returns (n, outputs, h, w). size: of the square kernel, odd.
+    x: (n, inputs, h, w). Returns (n, outputs, h, w), at `stride` 2 (n, outputs, ceil(h/2), ceil(w/2)). size: of the
+    square kernel, odd.
     """
 
-    def __init__(self, inputs: int, outputs: int, size: int, activation_fn: Activation | None = None):
-        super().__init__(inputs, outputs, size, padding=size // 2)  # SAME, because the size is odd
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        size: int,
+        activation_fn: Activation | None = None,
+        *,
+        bias: bool = True,
+        stride: int = 1,
+    ):
+        # SAME at stride 1, because the size is odd; at another it hangs on the height and width, see `forward`
+        super().__init__(inputs, outputs, size, stride, padding=size // 2 if stride == 1 else 0, bias=bias)
         self.activation_fn = activation_fn
 
     def reset_parameters(self) -> None:
@@ -36,6 +49,11 @@ class conv2d(nn.Conv2d):
             nn.init.zeros_(self.bias)
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.stride[0] > 1:
+            (top, bottom), (left, right) = (
+                _same(length, self.kernel_size[0], self.stride[0]) for length in x.shape[-2:]
+            )
+            x = F.pad(x, (left, right, top, bottom))
         if not _is_plain(x):  # a tracer or vmap follows PyTorch's own calls only
             return self._activated(super().forward(x))
         if x.device.type == "cpu":
@@ -55,6 +73,46 @@ class conv2d(nn.Conv2d):
 
     def _activated(self, x: Tensor) -> Tensor:
         return self.activation_fn(x) if self.activation_fn else x
+
+
+class deconv2d(nn.ConvTranspose2d):
+    """slim's 2x2 transposed conv of stride 2, SAME, with bias, then `activation_fn`: twice the height and width.
+
+    x: (n, inputs, h, w). Returns (n, outputs, 2h, 2w).
+    """
+
+    def __init__(self, inputs: int, outputs: int, activation_fn: Activation | None = None):
+        super().__init__(inputs, outputs, 2, stride=2)
+        self.activation_fn = activation_fn
+
+    def reset_parameters(self) -> None:
+        nn.init.xavier_uniform_(self.weight)
+        assert self.bias is not None  # ours always has one
+        nn.init.zeros_(self.bias)
+
+    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
+        x = super().forward(x, output_size)
+        return self.activation_fn(x) if self.activation_fn else x
+
+
+class batch_norm(nn.Module):
+    """tf.layers' batch normalization over channels: by the moving statistics, in train mode by the batch's own.
+
+    x: (n, channels, h, w). Returns the same. Epsilon is 1e-3 and TensorFlow's momentum 0.99, where PyTorch counts the
+    other way round; the variance that is kept is the unbiased one in both.
+    """
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(torch.ones(channels)), nn.Parameter(torch.zeros(channels))
+        self.running_mean: Tensor
+        self.running_var: Tensor
+        self.register_buffer("running_mean", torch.zeros(channels))
+        self.register_buffer("running_var", torch.ones(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        moments = self.running_mean, self.running_var
+        return F.batch_norm(x, *moments, self.weight, self.bias, self.training, MOMENTUM, EPSILON)
 
 
 def conv2d_transpose(x: Tensor, weight: Tensor, like: Tensor) -> Tensor:
@@ -84,6 +142,12 @@ def max_pool2d(x: Tensor) -> Tensor:
 _conv2d_activated: Any = (
     getattr(torch.ops.mkldnn, "_convolution_pointwise", None) if torch.backends.mkldnn.is_available() else None
 )
+
+
+def _same(length: int, size: int, stride: int) -> tuple[int, int]:
+    """How many zeros TensorFlow puts before and behind a side; an odd number has the one more behind."""
+    total = max((-(-length // stride) - 1) * stride + size - length, 0)
+    return total // 2, total - total // 2
 
 
 def _is_any_size(x: Tensor) -> bool:

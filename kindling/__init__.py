@@ -15,7 +15,7 @@ from kindling.core.errors import KindlingError, MissingNetError
 from kindling.version import __version__
 
 if TYPE_CHECKING:  # what editors and type checkers see; the rest of the world gets it by __getattr__
-    from kindling.api import enhance, evaluate, inspect, open_model, parity, prepare, train
+    from kindling.api import enhance, evaluate, export, inspect, open_model, parity, prepare, train
 
 __all__ = [
     "KindlingError",
@@ -23,6 +23,7 @@ __all__ = [
     "__version__",
     "enhance",
     "evaluate",
+    "export",
     "inspect",
     "open_model",
     "parity",

@@ -26,6 +26,7 @@ NEEDS = {
     "rounding": ("tf", "torch"),
     "split": (),
     "training_step": ("tf", "torch"),
+    "ui": (),
 }
 
 

@@ -23,9 +23,11 @@ FLOORS = (
     ("convert", "kindling.enhancing", "kindling.training", "kindling.parity"),
     ("kindling.evaluating",),
     ("kind_tf", "kind_torch"),
+    ("kindling.exported",),
     ("kindling.runtimes",),
     ("kindling.api",),
-    ("kindling.commands", "kindling.ui", "kindling.ray"),
+    ("kindling.ui", "kindling.ray"),
+    ("kindling.commands",),
     ("kindling.cli",),
     ("kindling", "kindling.__main__", "convert.__main__"),  # what is typed: `import kindling`, `python -m ...`
 )

@@ -1,7 +1,7 @@
 """What a reader hands on: arrays under their names, and what else the file had to say."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -19,6 +19,10 @@ class Contents:
     """What is particular about the file, besides its names."""
     beside: tuple[tuple[str, ...], ...] = ()
     """The way to each thing in the file that is no array."""
+    hint: str = ""
+    """The id of the family that keeps its checkpoints under names like those that were read."""
+    left: tuple[str, ...] = ()
+    """Arrays that were not handed on, in words."""
 
 
 def plain(metadata: object) -> dict[str, str]:
@@ -26,6 +30,11 @@ def plain(metadata: object) -> dict[str, str]:
     if not isinstance(metadata, Mapping):
         return {}
     return {str(key): str(value).replace("\0", "") for key, value in metadata.items()}
+
+
+def renamed(held: Contents) -> Contents:
+    """What a file holds, under slim names and in TF's axis order."""
+    return replace(held, variables=by_slim_names(held.variables))
 
 
 def by_slim_names(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -17,7 +17,7 @@ import numpy as np
 from kindling.core.errors import KindlingError
 
 from ..containers.limits import MOST_BYTES, nbytes, refuse_bulk
-from .contents import Contents, by_slim_names, plain
+from .contents import Contents, plain, renamed
 
 if TYPE_CHECKING:
     import h5py
@@ -29,7 +29,12 @@ FILTERS = {(), (3,), (1,), (1, 3), (2,), (2, 3), (2, 1), (2, 1, 3)}
 
 
 def read(path: Path, data: bytes) -> Contents:
-    """Every dataset in the file; KindlingError for what is no plain array inside it."""
+    """Every dataset in the file, by slim names; KindlingError for what is no plain array inside it."""
+    return renamed(read_raw(path, data))
+
+
+def read_raw(path: Path, data: bytes) -> Contents:
+    """The same under the file's own names, as it stands."""
     import h5py
 
     size = len(data)
@@ -48,7 +53,7 @@ def read(path: Path, data: bytes) -> Contents:
         if bombs:
             raise KindlingError.of(str(path), bombs)
         arrays = {name: np.asarray(item[()]) for name, item in datasets.items()}
-        return Contents(variables=by_slim_names(arrays), metadata=plain(_attributes(path, data, file)))
+        return Contents(variables=arrays, metadata=plain(_attributes(path, data, file)))
 
 
 def made(variables: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> bytes:

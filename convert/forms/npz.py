@@ -16,13 +16,18 @@ from kindling.core.errors import KindlingError
 
 from ..containers import zips
 from ..containers.limits import nbytes
-from .contents import Contents, by_slim_names, plain
+from .contents import Contents, plain, renamed
 
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
 def read(path: Path, data: bytes) -> Contents:
-    """Every array in the file; KindlingError for members that are none."""
+    """Every array in the file, by slim names; KindlingError for members that are none."""
+    return renamed(read_raw(path, data))
+
+
+def read_raw(path: Path, data: bytes) -> Contents:
+    """The same under the file's own names, as it stands."""
     with zips.opened(path, data) as archive:
         members = {member.filename.removesuffix(".npy"): member for member in archive.infolist()}
         problems = [problem for name, member in members.items() for problem in _problems(archive, name, member)]
@@ -33,7 +38,7 @@ def read(path: Path, data: bytes) -> Contents:
             metadata = json.loads(archive.comment)
         except ValueError:  # somebody else's comment, or none
             metadata = {}
-    return Contents(variables=by_slim_names(arrays), metadata=plain(metadata))
+    return Contents(variables=arrays, metadata=plain(metadata))
 
 
 def made(variables: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> bytes:

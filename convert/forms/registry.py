@@ -15,14 +15,15 @@ from pathlib import Path
 import numpy as np
 
 from kindling.core.errors import KindlingError
+from kindling.families.registry import Family, family_called
 from kindling.families.vgg import SHAPES as VGGS
 
 from ..containers.limits import refuse_crowds
-from ..soundness import EXPECTED, fingerprint
+from ..soundness import fingerprint
 from . import bundles, h5, npz, pth, safetensors
 from .contents import plain
 from .detect import opened
-from .naming import choose, leaves_at
+from .naming import choose, leaves_at, tell
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +34,8 @@ class Checkpoint:
     form: str
     variables: dict[str, np.ndarray]
     """Slim names, TF axis order, the machine's byte order."""
+    family: Family | None
+    """Whose nets' variables are in it; None if there are none."""
     sha256: str
     """Of the bytes that were read: the file, or all files of all bundles one after the other."""
     metadata: dict[str, str] = field(default_factory=dict)
@@ -58,14 +61,16 @@ def form_of(path: Path) -> str:
     )
 
 
-def read(path: Path, *, ema: bool = False) -> Checkpoint:
+def read(path: Path, *, ema: bool = False, family: str = "") -> Checkpoint:
     """Everything in the file or folder at `path`; a KindlingError if it is missing, damaged or of no known form.
 
-    ema: take the exponential averages of the weights in it. A file that says what the fingerprint of its weights is, as
-    ours do, must have those.
+    family: the id of the one that it is of; by default it is told by its names, and where those of two families are the
+    same by what its metadata says or its folders are called. ema: take the exponential averages of the weights in it. A
+    file that says what the fingerprint of its weights is, as ours do, must have those.
     """
     if not path.exists() and path.suffix in FORMS:
         raise KindlingError(f"{path}: no such file")
+    asked = family_called(family) if family else None
     form, data = opened(path)
     digest = hashlib.sha256(data)
     try:
@@ -79,28 +84,27 @@ def read(path: Path, *, ema: bool = False) -> Checkpoint:
     parts = {name: tuple(name.split("/")) for name in held.variables}
     refuse_crowds(path, parts.values())
     arrays, notes = _turned(held.variables)
-    choice = choose(
-        parts,
-        lambda a, b: a == b or _same(arrays[a], arrays[b]),
-        str(path),
-        ema=ema,
-    )
+    own = asked or tell(parts, held.metadata.get("family", "") or held.hint)
+    choice = choose(parts, lambda a, b: a == b or _same(arrays[a], arrays[b]), str(path), own, ema=ema)
     variables = {}
     for name, new in choice.names.items():
         if new in variables:
             raise KindlingError(f"{path}: {new} is in it twice, once behind a prefix; save one of them by itself")
         variables[new] = arrays[name]
     if held.metadata.get("family") not in VGGS:  # convert/vgg.py holds those against it, under their own names
-        hold_against_fingerprint(path, {n: a for n, a in variables.items() if n in EXPECTED}, held.metadata)
+        known = own.variables if own else {}
+        hold_against_fingerprint(path, {n: a for n, a in variables.items() if n in known}, held.metadata)
+    variables, leftovers = _without_leftovers(variables, own)
     others = dict.fromkeys(leaves_at(way, choice.prefixes) for way in held.beside)
     return Checkpoint(
         path=path,
         form=form,
         variables=variables,
+        family=own,
         sha256=digest.hexdigest(),
         metadata=held.metadata,
         unwrapped=(*choice.unwrapped, *held.notes, *notes),
-        beside=tuple(dict.fromkeys((*others, *choice.beside))),
+        beside=tuple(dict.fromkeys((*others, *choice.beside, *held.left, *leftovers))),
     )
 
 
@@ -132,9 +136,9 @@ def put(files: Mapping[Path, bytes]) -> None:
         file.write_bytes(held)
 
 
-def outputs(path: Path, names: Sequence[str]) -> list[Path]:
+def outputs(path: Path, names: Sequence[str], family: Family | None = None) -> list[Path]:
     """The files that `made` gives for variables of these names, in the order in which they may appear."""
-    return bundles.outputs(path, names) if form_of(path) == "tf" else [path]
+    return bundles.outputs(path, names, family) if form_of(path) == "tf" else [path]
 
 
 def hold_against_fingerprint(path: Path, variables: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:
@@ -151,6 +155,15 @@ def hold_against_fingerprint(path: Path, variables: Mapping[str, np.ndarray], me
             f"{path}: damaged, or changed since it was written: its weights are not those whose fingerprint it says; "
             "if that was on purpose, take all of its metadata out"
         )
+
+
+def _without_leftovers(variables, family):
+    """What a family's authors left in its files and never load, put aside: (the rest, a word for each)."""
+    found = {start for sign, start in (family.leftovers if family else {}).items() if sign in variables}
+    kept = (
+        {name: array for name, array in variables.items() if not name.startswith(tuple(found))} if found else variables
+    )
+    return kept, tuple(f"{start.rstrip('/')}, a leftover that its authors do not load" for start in sorted(found))
 
 
 def _turned(arrays: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:

@@ -1,6 +1,6 @@
 """What a PyTorch file holds, laid flat: dictionaries in dictionaries, every tensor with the way that leads to it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,14 +14,15 @@ MOST = 100_000  # things in all of them; KinD with its training is a few hundred
 
 @dataclass(frozen=True)
 class Flat:
-    """Everything in a file: tensors by names with a slash between scopes, and the ways to all else."""
+    """Everything in a file: tensors by their names, and the ways to all else."""
 
     tensors: dict[str, Any]
     others: tuple[Way, ...]
 
 
-def flat(node: object, tensor: type, source: str) -> Flat:
-    """node: as torch.load gives it. tensor: the class of tensors. Raises KindlingError if there is no tensor in it."""
+def flat(node: object, tensor: type, source: str, called: Callable[[str], str] = slim_name) -> Flat:
+    """node: as torch.load gives it. tensor: the class of tensors. called: gives a tensor its name, by the keys that
+    lead to it, with dots between. Raises KindlingError if there is no tensor in it."""
     if not isinstance(node, Mapping):
         raise KindlingError(f"{source}: expected a state_dict, names and tensors, but it is a {type(node).__name__}")
     tensors: dict[str, Any] = {}
@@ -34,7 +35,7 @@ def flat(node: object, tensor: type, source: str) -> Flat:
         if not isinstance(value, tensor):
             others.append(way)
             continue
-        name = slim_name(".".join(way))
+        name = called(".".join(way))
         if name in tensors:
             raise KindlingError(f"{source}: {name} is in it twice, once in a dictionary; save one of them by itself")
         tensors[name] = value

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from kindling.core.errors import KindlingError, OutOfMemory
-from kindling.core.model import Array, Model
+from kindling.core.model import Array, Model, Place
 from kindling.core.words import ProtocolName, Ratio
 from kindling.enhancing.border import Inside, bordered, cut, inner
 from kindling.enhancing.memory import auto_grid
@@ -23,16 +23,17 @@ from kindling.enhancing.ratio import (
     default_border,
     default_protocol,
     default_ratio,
+    reflectance_ratio,
     true_ratio,
 )
-from kindling.enhancing.tiles import Grid, Read, halved, keep, pieces, square, whole
+from kindling.enhancing.tiles import Grid, Read, adjust, between_walls, halved, keep, pieces, square, whole
 from kindling.images import as_floats, to_pixels
 from kindling.photos.photo import Photo
 
-__all__ = ["Prepared", "Progress", "Tile", "channels", "check_share", "choose_grid", "prepare"]
+__all__ = ["Prepared", "Progress", "Tile", "channels", "check_share", "choose_grid", "prepare", "reader"]
 
 Tile = int | Literal["auto"]
-PARTS = {"lol": "lit", "blend": "blended", "photo": "enhanced"}  # of a Piece, by protocol
+PARTS = {"lol": "lit", "blend": "blended", "photo": "enhanced", "adjusted": "relit"}  # of a Piece, by protocol
 Progress = Callable[[int], None]  # told of pixels that were finished
 
 
@@ -56,6 +57,7 @@ class Prepared:
         self._photo, self._own = read, own
         self._read = bordered(read, self.size, self._border)
         self._kept, self._grid = self._keep(self._read, grid)
+        self._last: tuple[float, Array] | None = None
 
     @property
     def image(self) -> Array:
@@ -104,12 +106,22 @@ class Prepared:
 
     def true_ratio(self, partner: Photo | Array) -> float:
         """The ratio that evaluate_LOLdataset.py takes from the well-lit `partner`, a photo of the same size."""
-        read = partner.stretched if isinstance(partner, Photo) else lambda rows, columns: partner[rows, columns]
+        read = (
+            reader(partner, self.model) if isinstance(partner, Photo) else lambda rows, columns: partner[rows, columns]
+        )
         high, _ = self._keep(bordered(read, self.size, self._border), self._grid)
-        return true_ratio(Inside(self._kept, self._border), Inside(high, self._border), self._inside)
+        kept = Inside(high, self._border)
+        light = true_ratio(Inside(self._kept, self._border), kept, self._inside)
+        rule = self.model.family.true_ratio
+        return light if rule is None else rule(light, reflectance_ratio(self.restored, kept, self._inside))
 
     def number(self, ratio: Ratio) -> float:
-        """A ratio that is asked for, as a number: "default", "auto" or one from 0 up."""
+        """A ratio that is asked for, as a number: "default", "auto" or one from 0 up.
+
+        Raises KindlingError for any but the default of a family whose adjustment is told none.
+        """
+        if self.model.family.ratio is None and ratio != "default":
+            raise KindlingError(f"{self.model.family.title} is told no ratio, so leave it out")
         if isinstance(ratio, str) and ratio == "default":
             ratio = default_ratio(self.model)
         return self.auto_ratio if isinstance(ratio, str) and ratio == "auto" else check_ratio(ratio)
@@ -127,8 +139,20 @@ class Prepared:
         return cut(self._adjusted(ratio), self._border)
 
     def _adjusted(self, ratio):
-        (lit,) = self.model.run("adjust", self._L[np.newaxis], ratio=self.number(ratio))
-        return lit[0]
+        """Kept for the ratio that was last asked for: strength and denoise, which are asked for in turn, leave it."""
+        number = self.number(ratio)
+        last, kept = self._last or (None, None)
+        if kept is not None and last == number:
+            return kept
+        height, width = self._grid.height, self._grid.width
+
+        def light(rows, columns):
+            place = Place(rows=rows, columns=columns, height=height, width=width)
+            return adjust(self.model, self._R[rows, columns], self._L[rows, columns], number, place)
+
+        lit = between_walls(self._grid, self.model.family.net("adjust").reach.halo, light)
+        self._last = number, lit
+        return lit
 
     def at(
         self,
@@ -141,9 +165,10 @@ class Prepared:
         """The enhanced picture, (h, w, 3) float32 in [0, 1]: adjustment and fusion only.
 
         ratio: how much lighter, usefully 0 to 5, or "auto", from the photo itself. protocol: "lol", restored *
-        adjusted, "blend", that with bright places left to the photo, or "photo", as evaluate.py. Of both, "default" is
-        what suits the weights (kindling/enhancing/ratio.py). strength: from 0, the photo itself, to 1. denoise: from 0,
-        the reflectance as it was decomposed, to 1, as it was restored. Raises KindlingError for values beyond these.
+        adjusted, "blend", that with bright places left to the photo, "photo", as evaluate.py, or "adjusted", as
+        KinD++'s with its --adjustment. Of both, "default" is what suits the weights (kindling/enhancing/ratio.py).
+        strength: from 0, the photo itself, to 1. denoise: from 0, the reflectance as it was decomposed, to 1, as it was
+        restored. Raises KindlingError for values beyond these.
         """
         check_share("strength", strength)
         check_share("denoise", denoise)
@@ -155,10 +180,17 @@ class Prepared:
         picture = r * light
         if named != "lol":
             image = self._read(slice(0, self._grid.height), slice(0, self._grid.width))
+            family = self.model.family
             if named == "blend":
-                picture = self.model.family.blend(image, self._L, picture)
+                picture = family.blend(image, self._L, picture)
             else:
-                picture = self.model.family.fuse(image, self._R, self._L, r, light)
+                fuse, parts = (
+                    (family.relit or family.fuse) if named == "adjusted" else family.fuse,
+                    (image, self._R, self._L),
+                )
+                picture = between_walls(
+                    self._grid, family.fuse_reach, lambda *place: fuse(*(x[place] for x in (*parts, r, light)))
+                )
         return self._finished(cut(picture, self._border), (slice(0, self.size[0]), slice(0, self.size[1])), strength)
 
     def render(
@@ -220,7 +252,8 @@ class Prepared:
         return _in_smaller_tiles(grid, self.model, lambda grid: (keep(read, grid, self.model), grid))
 
     def _pieces(self, ratios, grid=None, denoise=1.0):
-        return pieces(self._read, grid or self._grid, self.model, ratios, kept=self._kept, denoise=denoise)
+        clean = self.__dict__.get("_restored")  # if it was asked for already
+        return pieces(self._read, grid or self._grid, self.model, ratios, kept=self._kept, denoise=denoise, clean=clean)
 
 
 def prepare(photo: Photo | Array, model: Model, tile: Tile = "auto", results: int = 0) -> Prepared:
@@ -230,9 +263,14 @@ def prepare(photo: Photo | Array, model: Model, tile: Tile = "auto", results: in
     """
     if isinstance(photo, Photo):
         grid, grey = choose_grid(photo.size, tile, model, results), photo.grey
-        return Prepared(photo.stretched, grid, model, photo.pixels[..., :3], grey)
+        return Prepared(reader(photo, model), grid, model, photo.pixels[..., :3], grey)
     grid = choose_grid(photo.shape[:2], tile, model, results)
     return Prepared(lambda rows, columns: photo[rows, columns], grid, model)
+
+
+def reader(photo: Photo, model: Model) -> Read:
+    """The photo as the model's family sees it: stretched to its own minimum and maximum, or only divided."""
+    return photo.stretched if model.family.stretched else photo.divided
 
 
 def choose_grid(size: tuple[int, int], tile: Tile, model: Model, results: int = 0) -> Grid:

@@ -15,6 +15,7 @@ from pathlib import Path
 from kindling.core.errors import KindlingError, MissingNetError
 from kindling.core.files import move_into_place, refuse_existing, staging
 from kindling.core.model import Model
+from kindling.enhancing.needed import check_needed
 from kindling.enhancing.render import choose_grid
 from kindling.evaluating import metrics, tables
 from kindling.evaluating.pairs import BY_STEM, Pairs, Results, find_results, search
@@ -33,7 +34,7 @@ from kindling.photos.find import find
 from kindling.photos.photo import write_photo
 from kindling.version import __version__
 
-__all__ = ["Evaluation", "Plan", "measure", "plan"]
+__all__ = ["Evaluation", "Measured", "Plan", "measure", "plan"]
 
 FIGURES = tuple(f"evaluation.{suffix}" for suffix in ("csv", "json", "md", "tex"))
 MEASURED_WITH = ("numpy", "scikit-image", "Pillow", "pyvips")
@@ -61,6 +62,17 @@ class Plan:
         return self.out / f"{low.stem}_kindle.png" if self.out else None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """The files that a score is of."""
+
+    picture: Path | None
+    """None for one that was written nowhere."""
+    partner: Path
+    dark: Path | None = None
+    """None for another method's picture where no dark photo was given."""
+
+
 @dataclass(kw_only=True)
 class Evaluation:
     """What was measured, of one method or several; it grows while it is made."""
@@ -70,6 +82,8 @@ class Evaluation:
     done: int = 0
     """Pictures that were tried."""
     scores: list[Score] = field(default_factory=list)
+    files: list[Measured] = field(default_factory=list)
+    """Of each score, in the same order."""
     failures: list[str] = field(default_factory=list)
     """A sentence for each picture that was not measured, and each photo without a partner."""
     notes: list[str] = field(default_factory=list)
@@ -158,8 +172,10 @@ def measure(
         raise KindlingError("there are dark photos to enhance, and no model to do it with")
     if model is not None:
         choose_grid((1, 1), settings.tile, model)  # a wrong word is said once, not of every photo
+    if model is not None and plan.pairs:
+        check_needed(model, settings.denoise)
     evaluation = Evaluation(total=plan.total, about=_about(plan, model, settings, about or {}))
-    evaluation.notes += _what_to_know(plan, settings)
+    evaluation.notes += _what_to_know(plan, settings, model)
     evaluation.failures += [
         *(plan.pairs.problems if plan.pairs else ()),
         *(p for r in plan.results for p in r.problems),
@@ -170,9 +186,10 @@ def measure(
         distance = None
         evaluation.notes.append(f"LPIPS is left out: {error}")
     try:
-        for path, work in _steps(plan, model, settings, distance):
+        for path, files, work in _steps(plan, model, settings, distance):
             try:
                 evaluation.scores.append(work())
+                evaluation.files.append(files)
             except MissingNetError:
                 raise
             except MemoryError:
@@ -191,15 +208,17 @@ def measure(
 
 
 def _steps(plan, model, settings, distance):
-    """The pictures, each with the function that measures it."""
+    """What each picture is called in errors, its files, and the function that measures it."""
     for low, high in plan.pairs.pairs if plan.pairs else ():
-        yield low, partial(_enhanced, low, high, plan.target(low), model, settings, distance)
-    called = {high: low.name for low, high in plan.pairs.pairs} if plan.pairs else {}
+        files = Measured(picture=plan.target(low), partner=high, dark=low)
+        yield low, files, partial(_enhanced, low, high, plan.target(low), model, settings, distance)
+    darks = {high: low for low, high in plan.pairs.pairs} if plan.pairs else {}
     for result in plan.results:
         for picture, partner in result.pictures:
-            image = called.get(partner, partner.name)
-            of = picture, partner, image, result.method
-            yield picture, partial(measure_file, *of, settings.gt_mean, distance)
+            dark = darks.get(partner)
+            of = picture, partner, (dark or partner).name, result.method
+            files = Measured(picture=picture, partner=partner, dark=dark)
+            yield picture, files, partial(measure_file, *of, settings.gt_mean, distance)
 
 
 def _enhanced(low, high, target, model, settings, distance):
@@ -213,8 +232,9 @@ def _enhanced(low, high, target, model, settings, distance):
         with staging(target.parent) as folder:
             write_photo(folder / target.name, picture)
             move_into_place(folder / target.name, target)
-    mode, protocol, gt_mean = settings.ratio_mode, settings.protocol, settings.gt_mean
-    return Score(image=low.name, ratio_mode=mode, ratio=ratio, protocol=protocol, gt_mean=gt_mean, **figures)
+    protocol, gt_mean = settings.protocol, settings.gt_mean
+    mode, taken = ("none", None) if model.family.ratio is None else (settings.ratio_mode, ratio)
+    return Score(image=low.name, ratio_mode=mode, ratio=taken, protocol=protocol, gt_mean=gt_mean, **figures)
 
 
 def _write(out, texts):
@@ -246,10 +266,12 @@ def _about(plan, model, settings, about):
     versions = {name: importlib.metadata.version(name) for name in MEASURED_WITH}
     made: dict[str, object] = {"kindling": __version__}
     if plan.pairs:
+        told = model.family.ratio is not None
         made |= {"runtime": model.runtime, "device": model.device, "precision": model.precision, **about}
         made |= {
-            "ratio_mode": settings.ratio_mode,
-            "blind": settings.ratio != "gt" and not settings.gt_mean,
+            "family": model.family.title,
+            "ratio_mode": settings.ratio_mode if told else "none",
+            "blind": (settings.ratio != "gt" or not told) and not settings.gt_mean,
             "protocol": f"{settings.protocol}: {PROTOCOLS[settings.protocol].what}",
             "denoise": settings.denoise,
             "pairing": plan.pairs.rule,
@@ -262,11 +284,13 @@ def _about(plan, model, settings, about):
     return made
 
 
-def _what_to_know(plan, settings):
+def _what_to_know(plan, settings, model):
     notes = []
     if plan.pairs:
-        notes += [f"pairs: {plan.pairs.rule}", f"ratio {settings.ratio_mode}", f"protocol {settings.protocol}"]
-        notes += ["ratio taken from the well-lit partners: not blind"] if settings.ratio == "gt" else []
+        told = model.family.ratio is not None
+        ratio = f"ratio {settings.ratio_mode}" if told else f"{model.family.title} is told no ratio"
+        notes += [f"pairs: {plan.pairs.rule}", ratio, f"protocol {settings.protocol}"]
+        notes += ["ratio taken from the well-lit partners: not blind"] if told and settings.ratio == "gt" else []
         notes += [f"denoise {settings.denoise:g}"] if settings.denoise < 1 else []
         notes += plan.pairs.notes
     notes += ["brightness set to the partners' before measuring: not blind"] if settings.gt_mean else []

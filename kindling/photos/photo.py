@@ -94,9 +94,16 @@ class Photo:
         The arithmetic is that of `kindling.images.load_images`, so the numbers are the same ones. Pixels that are
         wholly transparent have no part in it, whatever colours hide there: they take the mean of those that are seen.
         """
-        part = self._stretch(self.pixels[rows, columns].astype(np.float32) / self._scale)
+        return self._numbers(rows, columns, self._stretch)
+
+    def divided(self, rows: slice = slice(None), columns: slice = slice(None)) -> np.ndarray:
+        """The same without the stretch: divided by the largest number that a pixel can hold."""
+        return self._numbers(rows, columns, lambda numbers: numbers)
+
+    def _numbers(self, rows, columns, stretch):
+        part = stretch(self.pixels[rows, columns].astype(np.float32) / self._scale)
         if self.alpha is not None and self._hides:
-            part[self.alpha[rows, columns, 0] == 0] = self._stretch(self._mean / self._scale)
+            part[self.alpha[rows, columns, 0] == 0] = stretch(self._mean / self._scale)
         return part
 
     def _stretch(self, numbers):

@@ -8,11 +8,14 @@ import pytest
 import convert
 from convert.containers import tensor_bundle
 from convert.originals.fetching import default_folder, fetch
-from convert.originals.files import ARCHIVE, DATA, ORIGINALS, Original
 from convert.soundness import differences
 from kindling import KindlingError
 from kindling.cli import main
+from kindling.families.originals import DATA, Original
+from kindling.families.registry import KIND
 from tests.support.server import FOLDERS, QUICK, SHARD
+
+ORIGINALS, ARCHIVE = KIND.originals.files, KIND.originals.archive
 
 # --- the table ---------------------------------------------------------------------------------------------------
 
