@@ -1,4 +1,4 @@
-"""The walk through docs/carry-your-own.md: its files are as short as it says, and its outputs are those that it shows."""
+"""The walk through docs/carry-your-own.md: its files are as short as it says, its outputs those that it shows."""
 
 import re
 import shutil

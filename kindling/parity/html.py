@@ -84,7 +84,7 @@ def _outputs_say(report):
         return f"<p>Judged by float32 against float32, at most {report.tolerance:g} apart.</p>"
     if report.outputs and all(row.double == math.inf and math.isfinite(row.port_error) for row in report.outputs):
         return (
-            f"<p>One side has no float64. The exact answer is the other's; in float32 the two must be as close to it as "
+            f"<p>One side has no float64. The exact answer is the other's; in float32 both must be as close to it as "
             f"rounding is, or within {CLOSE_ENOUGH:g}. Figures are the largest distances.</p>"
         )
     return (
