@@ -51,6 +51,7 @@ NOT_RUN = {
 SHORTER = {
     "kindling train joint": "--steps 1 --warm 0 --cool 0 --batch 1 --patch 48",
     "kindling train": "--epochs 1 --images 1 --batch 1 --patch 48",
+    "kindling parity --port": "",
     "kindling parity --json": "--size 5x7 --force",
     "kindling parity": "--size 5x7",
     "kindling evaluate": "--force",
@@ -93,6 +94,8 @@ def shop(tmp_path_factory):
         convert.convert_file(ROOT / "checkpoints", shop / name)
     (shop / "FILE.pth").rename(shop / "FILE")
     (shop / "SRC.npz").rename(shop / "SRC")
+    for name in ("original.py", "port.py"):
+        shutil.copy(ROOT / "examples" / "carry_gladnet" / name, shop / name)
     random = np.random.default_rng(0)
     with h5py.File(shop / "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5", "w") as file:
         for name, shape in SHAPES["vgg16"].items():

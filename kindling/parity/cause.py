@@ -167,7 +167,7 @@ def _two_at_once(single: Sequence[Experiment], run: Run, failed: Pair) -> Iterat
 def _finding(group: Sequence[Experiment], port: str) -> Finding:
     names = tuple(f"{port}/{one.module.replace('.', '/')}/" for one in group)
     also = f"; so in {len(group)} modules: {', '.join(one.module for one in group)}" if len(group) > 1 else ""
-    return Finding(kind=group[0].kind, sentence=f"{group[-1].sentence}{also}", names=names)
+    return Finding(kind=group[0].kind, sentence=f"{group[0].sentence}{also}", names=names)
 
 
 # --- what it looks like ------------------------------------------------------------------------------------------

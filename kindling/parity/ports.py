@@ -3,6 +3,7 @@
 The module itself is never touched: a copy of it, in evaluation mode, is run with hooks on every module inside.
 """
 
+import collections
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -35,9 +36,12 @@ class Port:
 
     def __init__(self, module: Any, precision: Precision, layout: Layout = "channels last"):
         self.torch = import_framework("torch", "comparing with a PyTorch module")
-        self.module = copy.deepcopy(module).eval().cpu().to(getattr(self.torch, precision))
-        self.precision, self.layout = precision, layout
         self.name = type(module).__name__
+        own = copy.deepcopy(module).eval().cpu().to(getattr(self.torch, precision))
+        if not any(True for _ in own.children()):  # a single layer becomes the only one of a net
+            own = self.torch.nn.Sequential(collections.OrderedDict({self.name.lower(): own}))
+        self.module = own
+        self.precision, self.layout = precision, layout
 
     def run(self, arrays: Sequence[Array], watch: Callable[[str, Array], None] | None = None) -> Run:
         """One run on the reference's inputs. Raises whatever the module raises.
