@@ -30,6 +30,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.tf, pytest.mark.torch]
 NOT_RUN = {
     "python -m pip install .[torch]": "tests/test_installation.py::test_the_first_lines_of_the_readme",
     "python -m pip install": "asks a package index",
+    "python -m pip install .[torch,ui]": "tests/test_installation.py::test_the_page_from_the_wheel",
     "python -m pip install -c constraints.txt": "asks a package index; the public tests begin with this line",
     "python -m pytest": "these are the tests",
     ".venv/bin/python -m pytest": "these are the tests",
@@ -42,6 +43,7 @@ NOT_RUN = {
     "make check": "the public tests run it",
     "make fuzz": "tests/convert/test_fuzz.py",
     "make bench": "tests/test_benchmarks.py",
+    "kindling ui": "waits until it is stopped; tests/ui/ and tests/test_installation.py::test_the_page_from_the_wheel",
     "kindling fetch": "asks the hosts of the authors; tests/convert/test_fetch.py has a host of its own",
     "kindling train joint --init START": "half an hour, on photos that are not here; tests/training/test_joint.py",
     "python -m benchmarks.estimator": "on photos that are not here; tests/test_benchmarks.py",
