@@ -43,7 +43,6 @@ NOT_RUN = {
     "make check": "the public tests run it",
     "make fuzz": "tests/convert/test_fuzz.py",
     "make bench": "tests/test_benchmarks.py",
-    "kindling ui": "waits until it is stopped; tests/ui/ and tests/test_installation.py::test_the_page_from_the_wheel",
     "kindling fetch": "asks the hosts of the authors; tests/convert/test_fetch.py has a host of its own",
     "kindling train joint --init START": "half an hour, on photos that are not here; tests/training/test_joint.py",
     "python -m benchmarks.estimator": "on photos that are not here; tests/test_benchmarks.py",
