@@ -26,8 +26,8 @@ from kindling.enhancing.kept import Kept
 from kindling.families.registry import KIND, Family
 
 __all__ = [
-    "Grid", "Making", "Piece", "Read", "adjust", "between_walls", "decompose", "fitting", "halved", "inside", "pieces", "square",
-    "whole",
+    "Grid", "Making", "Piece", "Read", "adjust", "between_walls", "decompose", "fitting", "halved", "inside", "pieces",
+    "square", "whole",
 ]  # fmt: skip
 
 Read = Callable[[slice, slice], Array]  # rows, columns -> (h, w, 3) in [0, 1], stretched over the whole photo

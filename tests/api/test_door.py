@@ -150,9 +150,11 @@ def test_a_door_stays_where_a_room_has_its_name():
     assert all(callable(getattr(kindling, name)) for name in kindling.__all__ if name != "__version__")
     assert kindling.parity.check is room
     importlib.reload(importlib.import_module("kindling.parity"))
-    assert callable(kindling.parity)
+    with pytest.raises(KindlingError, match="nowhere"):
+        kindling.parity(reference="nowhere")
 
 
+@pytest.mark.torch
 def test_a_photo_without_colour_stays_without(seeded_npz, tmp_path):
     """However it is given: a grey file, three equal channels, floats."""
     from PIL import Image
