@@ -52,16 +52,16 @@ def test_tiled_is_whole(model, id, runtime, cut):
     height, width, tile = cut
     loaded = model(id, runtime, "float64")
     image = np.random.default_rng(height).random((height, width, 3))
-    pictures = []
+    prepared, pictures = prepare(image, loaded, tile), []
+    making = tiling.Making(doubt=prepared._doubt)
     for grid in (tiling.whole(height, width, loaded.family), tiling.square(height, width, tile, loaded.family)):
         parts = [np.empty((height, width, 3)) for _ in PROTOCOLS]
-        for piece in tiling.pieces(lambda rows, columns: image[rows, columns], grid, loaded, [2.0]):
+        for piece in tiling.pieces(lambda rows, columns: image[rows, columns], grid, loaded, [2.0], making=making):
             for part, of in zip(parts, (piece.lit, piece.blended, piece.enhanced, piece.relit), strict=True):
                 part[piece.rows, piece.columns] = of[0]
         pictures.append(parts)
     for whole, tiled in zip(*pictures, strict=True):
         assert np.abs(whole - tiled).max() <= 1e-12
-    prepared = prepare(image, loaded, tile)
     ratio = "default" if loaded.family.ratio is None else 2.0
     for protocol, whole in zip(PROTOCOLS, pictures[0], strict=True):
         assert np.abs(prepared.at(ratio, protocol=protocol) - whole).max() <= 1e-12
