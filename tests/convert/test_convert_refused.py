@@ -54,7 +54,10 @@ UNSOUND = {
         lambda v: v | {f"DecomNet/x{k}": ones(1) for k in range(5)},
         ["5 variables are not of KinD, DecomNet/x0 first"],
     ),
-    "another model": (lambda v: {"g_conv5_2/weights": ones(3)}, ["this is a SID (Learning to See in the Dark) checkpoint"]),
+    "another model": (
+        lambda v: {"g_conv5_2/weights": ones(3)},
+        ["this is a SID (Learning to See in the Dark) checkpoint"],
+    ),
     "nothing of KinD": (
         lambda v: {"layer/w": ones(3)},
         ["no variable of KinD in it: it holds layer/w, expected names such as DecomNet/g_conv1_1/weights"],
@@ -182,9 +185,9 @@ def test_h5_with_more_than_numbers(small, tmp_path):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda torch, t: t.to_sparse(), "DecomNet/w is sparse_coo, which is not read here: save it after .float()"),
-        (lambda torch, t: t.to(torch.complex64), "DecomNet/w is complex64, which is not read here"),
-        (lambda torch, t: torch.quantize_per_tensor(t, 1.0, 0, torch.qint8), "DecomNet/w is quantized"),
+        (lambda torch, t: t.to_sparse(), "DecomNet.w is sparse_coo, which is not read here: save it after .float()"),
+        (lambda torch, t: t.to(torch.complex64), "DecomNet.w is complex64, which is not read here"),
+        (lambda torch, t: torch.quantize_per_tensor(t, 1.0, 0, torch.qint8), "DecomNet.w is quantized"),
     ],
 )
 def test_a_pth_of_odd_tensors(tmp_path, change, words):
