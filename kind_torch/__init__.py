@@ -41,4 +41,5 @@ def load(
     with torch.random.fork_rng(devices=[]):  # the initial weights are thrown away, so drawing them must cost no seed
         kind = KinD(KIND.nets_in(variables), dtype, source=str(path))
     kind.assign(variables)
-    return kind.to(place).eval()
+    # In the order of memory that its convs compute in, or each call would turn every kernel around.
+    return kind.to(place, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
