@@ -1,8 +1,9 @@
-"""python docs/make_screenshots.py      ui.png, ui-phone.png and parity-report.png, in docs/: look at each afterwards
+"""python docs/make_screenshots.py      ui.jpg, ui-phone.jpg and parity-report.png, in docs/: look at each afterwards
 
 The page and the report as Chromium shows them, on examples/dark.png. Needs Chromium, Gradio and both frameworks.
 """
 
+import io
 import subprocess
 import sys
 import tempfile
@@ -14,7 +15,7 @@ sys.path.insert(0, str(ROOT))
 from tests.support import browser as browsers  # noqa: E402 - found by the line above
 
 PHOTO = ROOT / "examples" / "dark.png"
-VIEWS = {"ui.png": ("light", 1200, 900), "ui-phone.png": ("dark", 390, 844)}
+VIEWS = {"ui.jpg": ("light", 1200, 900), "ui-phone.jpg": ("dark", 390, 844)}
 
 
 def main() -> None:
@@ -43,12 +44,15 @@ def photograph(browser, address: str, name: str, scheme: str, width: int, height
 
 
 def put(page, name: str, **options: bool) -> None:
-    """With few colours, or three pictures would weigh a megabyte."""
+    """Photos as JPEG, without thinner colours, which would blur the words; drawings as PNG of few colours."""
     from PIL import Image
 
     path = ROOT / "docs" / name
-    page.screenshot(path=path, **options)
-    Image.open(path).convert("RGB").quantize(200, dither=Image.Dither.FLOYDSTEINBERG).save(path, optimize=True)
+    image = Image.open(io.BytesIO(page.screenshot(**options))).convert("RGB")
+    if path.suffix == ".jpg":
+        image.save(path, quality=90, subsampling=0, optimize=True)
+    else:
+        image.quantize(64, dither=Image.Dither.NONE).save(path, optimize=True)
     print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB")
 
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import sysconfig
 import tarfile
+import urllib.request
 import venv
 import zipfile
 from pathlib import Path
@@ -20,6 +21,7 @@ import pytest
 from PIL import Image
 
 from kindling.version import __version__
+from tests.support import browser as browsers
 from tests.support.pages import blocks
 
 pytest.importorskip("build")
@@ -97,7 +99,8 @@ def test_the_wheel_holds_the_packages_and_the_default_weights(distributions):
     files = [
         path for package in ("convert", "kind_tf", "kind_torch", "kindling") for path in ROOT.glob(f"{package}/**/*")
     ]
-    wanted = {path.relative_to(ROOT).as_posix() for path in files if path.suffix == ".py" or path.name == "py.typed"}
+    kinds = (".py", ".css", ".html", ".js")  # the last three are parts of the page
+    wanted = {path.relative_to(ROOT).as_posix() for path in files if path.suffix in kinds or path.name == "py.typed"}
     weights = [path.relative_to(ROOT / "checkpoints") for path in ROOT.glob("checkpoints/**/*") if path.is_file()]
     weights = [path.as_posix() for path in weights if path.suffix != ".csv"]  # the curves stay in the checkout
     assert len(weights) >= 10
@@ -203,6 +206,19 @@ def test_three_lines_to_a_picture(installed, tmp_path):
     said = _run([installed / SCRIPTS / "python", "-c", program], cwd=tmp_path, env=_bare())
     assert said.startswith(str(installed))
     assert said.endswith("(16, 16, 3)\n")
+
+
+@pytest.mark.torch
+def test_the_page_from_the_wheel(installed, tmp_path):
+    """With its own parts, which are no Python."""
+    pytest.importorskip("gradio")
+    command = [installed / SCRIPTS / "kindling", "ui"]
+    with (
+        browsers.serving(tmp_path / "temporary", command=command, environment=_bare()) as server,
+        urllib.request.urlopen(server.address) as answer,
+    ):
+        page = answer.read().decode()
+    assert all(sign in page for sign in ("<title>Kindling", "data-part", ".exposure", "pointerdown"))
 
 
 @pytest.mark.parametrize("module", ["kindling", "convert"])

@@ -113,7 +113,7 @@ def _line(row: Row, *names: str) -> list[Cell | str]:
 
 def _net(net, rows, report):
     """The error along one net, in the order in which it runs."""
-    labels = [row.what.split("/", 1)[1] for row in rows]
+    labels = [row.what.split("/", 1)[-1] for row in rows]
     series = [
         Series(
             name=f"{report.reference} from exact", values=[r.reference_error for r in rows], style="a", mark="circle"

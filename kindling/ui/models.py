@@ -11,8 +11,8 @@ from kindling.core.errors import KindlingError
 from kindling.core.model import Model
 from kindling.core.optional import EXTRAS
 from kindling.core.packages import own
-from kindling.families.registry import FAMILIES
-from kindling.runtimes import RUNTIMES, default_weights, find_runtime, open_model
+from kindling.families.registry import RUNNABLE
+from kindling.runtimes import RUNTIMES, default_weights, open_model
 
 __all__ = ["DEFAULT", "Models", "devices", "families", "runtimes"]
 
@@ -32,51 +32,35 @@ class Models:
         fetched = _fetched()
         if fetched:
             self.weights["the authors' own weights"] = fetched
-        self._models: OrderedDict[tuple[str, str, str], Model] = OrderedDict()
-        self._titles: dict[Path, str] = {}
+        self._models: OrderedDict[tuple[str, ...], Model] = OrderedDict()
         self._lock = threading.Lock()
 
-    def of_family(self, title: str) -> list[str]:
-        """The names of the weights that are of a family."""
-        known = families()
-        return [name for name, path in self.weights.items() if len(known) == 1 or self._title(path) == title]
-
-    def open(self, weights: Path, runtime: str, device: str) -> Model:
+    def open(self, weights: Path, family: str, runtime: str, device: str) -> Model:
         """A model, opened once for everybody who asks for the same. Raises KindlingError as `open_model`."""
-        key = os.fspath(weights), runtime, device
+        key = os.fspath(weights), family, runtime, device
         with self._lock:
-            model = self._models.pop(key, None) or open_model(weights, runtime, device=device)
+            model = self._models.pop(key, None) or open_model(weights, runtime, device=device, family=family)
             self._models[key] = model
             while len(self._models) > LOADED:
                 self._models.popitem(last=False)
         return model
 
-    def _title(self, path: Path) -> str:
-        """The family of the weights in a file, which is read once."""
-        with self._lock:
-            if path not in self._titles:
-                said = own("convert").inspect(path).family
-                titles = (family.title for family in FAMILIES if said in (family.id, family.title))
-                self._titles[path] = next(titles, said)
-            return self._titles[path]
-
 
 def runtimes() -> list[str]:
-    """Those that are installed. Raises KindlingError where none is."""
+    """Those that are installed and open weights of any form. Raises KindlingError where none is."""
     there = [
         name
         for name, row in RUNTIMES.items()
-        if all(importlib.util.find_spec(module) for module in EXTRAS[row.framework][0])
+        if row.open and all(importlib.util.find_spec(module) for module in EXTRAS[row.framework][0])
     ]
     if not there:
-        find_runtime("torch")
         raise KindlingError("no framework is installed that could run the nets: pip install 'kindling-llie[torch,ui]'")
     return there
 
 
-def families() -> list[str]:
-    """Those that run here, by their titles."""
-    return list(dict.fromkeys(family.title for family in FAMILIES if family.nets))
+def families() -> list[tuple[str, str]]:
+    """(what is shown, id) of those that run here; first, that the weights themselves say it."""
+    return [("as the weights say", ""), *((family.title, family.id) for family in RUNNABLE)]
 
 
 def devices() -> list[str]:

@@ -11,10 +11,9 @@ from typing import Any
 import gradio as gr
 
 from kindling.core.errors import KindlingError
-from kindling.core.files import reason
-from kindling.ui.people import Person
+from kindling.ui.people import sentence
 
-__all__ = ["asset", "compare", "failed", "packed", "sentence", "spoken", "strip"]
+__all__ = ["asset", "compare", "failed", "packed", "spoken", "strip"]
 
 HERE = Path(__file__).parent
 
@@ -45,20 +44,6 @@ def failed(said: str) -> gr.Error:
     return gr.Error(html.escape(said), duration=10, print_exception=False)
 
 
-def sentence(error: BaseException, person: Person | None = None) -> str:
-    """What went wrong, without the folders of this machine."""
-    if isinstance(error, MemoryError):
-        return "there is not enough memory for this here; try a smaller photo"
-    if isinstance(error, OSError):
-        return f"the server could not do it: {reason(error)}"
-    said = str(error)
-    if person is None:
-        return said
-    for name, path in {**person.photos, **person.weights}.items():
-        said = said.replace(str(path), name)
-    return "".join(part.rpartition("/")[2] if part.startswith(str(person.folder)) else part for part in _words(said))
-
-
 def spoken(handler: Callable[..., Any]) -> Callable[..., Any]:
     """A handler, a method of a tab that has `people`, whose errors become sentences in the page."""
 
@@ -73,16 +58,3 @@ def spoken(handler: Callable[..., Any]) -> Callable[..., Any]:
 
     assert not inspect.isgeneratorfunction(handler)  # its errors would come after this one had returned
     return wrapped
-
-
-def _words(said):
-    """Words and the spaces between them."""
-    word = ""
-    for letter in said:
-        if letter.isspace() or letter in ":;,":
-            yield word
-            yield letter
-            word = ""
-        else:
-            word += letter
-    yield word

@@ -13,10 +13,11 @@ from collections import OrderedDict
 from pathlib import Path
 
 from kindling.core.errors import KindlingError
+from kindling.core.files import reason
 from kindling.ui.limits import Limits
 from kindling.ui.preview import Preview
 
-__all__ = ["People", "Person"]
+__all__ = ["People", "Person", "sentence"]
 
 CHECKPOINTS = 3  # that one person has for photos
 
@@ -160,3 +161,30 @@ def _free(name, taken):
     while free in taken:
         free, number = f"{path.stem} ({number}){path.suffix}", number + 1
     return free
+
+
+def sentence(error: BaseException, person: Person | None = None) -> str:
+    """What went wrong, without the folders of this machine."""
+    if isinstance(error, MemoryError):
+        return "there is not enough memory for this here; try a smaller photo"
+    if isinstance(error, OSError):
+        return f"the server could not do it: {reason(error)}"
+    said = str(error)
+    if person is None:
+        return said
+    for name, path in {**person.photos, **person.weights}.items():
+        said = said.replace(str(path), name)
+    return "".join(part.rpartition("/")[2] if part.startswith(str(person.folder)) else part for part in _words(said))
+
+
+def _words(said):
+    """Words and the spaces between them."""
+    word = ""
+    for letter in said:
+        if letter.isspace() or letter in ":;,":
+            yield word
+            yield letter
+            word = ""
+        else:
+            word += letter
+    yield word

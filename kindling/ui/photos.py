@@ -38,6 +38,7 @@ class Dials:
     strength: float
     denoise: float
     protocol: str
+    family: str
     weights: str
     runtime: str
     device: str
@@ -84,27 +85,25 @@ class PhotosTab:
                     kind = gr.Dropdown(kinds, value="auto", label="auto: the photo's own kind", elem_id="kind")
                     with_parts = gr.Checkbox(False, label="R, L, restored R and adjusted L too", elem_id="with-parts")
                 with gr.Accordion("Weights and machine", open=False, elem_id="machine"):
-                    known = models.families()
-                    family = gr.Dropdown(known, value=known[0], label="Family", elem_id="family")
+                    family = gr.Dropdown(models.families(), value="", label="Family", elem_id="family")
                     weights = gr.Dropdown(list(self.models.weights), value=DEFAULT, label="Weights", elem_id="weights")
                     protocols = [AS_THE_WEIGHTS, *PROTOCOLS]
                     protocol = gr.Dropdown(protocols, value=AS_THE_WEIGHTS, label="Protocol", elem_id="protocol")
                     installed = models.runtimes()
                     runtime = gr.Dropdown(installed, value=installed[0], label="Runtime", elem_id="runtime")
                     device = gr.Dropdown(models.devices(), value="auto", label="Device", elem_id="device")
-        dials = [photo, ratio, auto, strength, denoise, protocol, weights, runtime, device]
+        dials = [photo, ratio, auto, strength, denoise, protocol, family, weights, runtime, device]
         preview: dict[str, Any] = {"concurrency_id": "preview", "concurrency_limit": 2, "api_visibility": "private"}
         full: dict[str, Any] = {"concurrency_id": "full", "concurrency_limit": 1, "api_visibility": "private"}
 
-        shown = [view, strip, ratio, *figures.values()]
+        shown = [view, strip, ratio, auto, *figures.values()]
         look = {"fn": self.look, "inputs": dials, "outputs": shown, "show_progress_on": view, **preview}
         changed = [files.upload, files.delete, files.clear]
         taken = gr.on(changed, self.take, [files, *dials[1:]], [photo, auto, every, save], **preview)
         taken.success(**look)
-        for menu in (photo, runtime, device, protocol, auto):
+        for menu in (photo, family, runtime, device, protocol, auto):
             menu.input(**look)
-        weights.change(**look)  # by whom ever: the family, and the other tab, choose too
-        family.input(self.of_family, family, weights, **preview)
+        weights.change(**look)  # by whom ever: the other tab chooses, too
 
         moving = {**MOVING, **{name: preview[name] for name in ("concurrency_id", "concurrency_limit")}}
         ratio.input(self.slide_ratio, dials, [view, auto], **moving)
@@ -147,7 +146,7 @@ class PhotosTab:
     def look(self, request: gr.Request, *dials: Any) -> tuple[Any, ...]:
         """Another photo, other weights, another machine: everything anew."""
         person, asked = self._asked(dials, request)
-        nothing = (packed(), "[]", gr.update(), *("" for _ in PARTS))
+        nothing = (packed(), "[]", gr.update(), gr.update(), *("" for _ in PARTS))
         if not person.photos:
             return nothing
         with person.lock:
@@ -159,7 +158,8 @@ class PhotosTab:
             view = packed(before=uri(seen.before), after=uri(after), size=seen.size, fresh=fresh)
             strip = _strip(seen, asked)
             figures = [_figure(title, seen.part(name, asked.asked)) for name, title in PARTS.items()]
-        return view, strip, round(min(ratio, 5), 2), *figures
+        number = gr.update(value=round(min(ratio, 5), 2), interactive=seen.told)
+        return view, strip, number, gr.update(interactive=seen.told), *figures
 
     @spoken
     def slide(self, request: gr.Request, *dials: Any) -> Any:
@@ -201,11 +201,6 @@ class PhotosTab:
         chosen = (photo, ratio, False, *others)
         return self.slide(request, *chosen), ratio, False, self.adjusted(request, *chosen)
 
-    def of_family(self, title: str) -> Any:
-        """The weights of another family."""
-        weights = self.models.of_family(title)
-        return gr.update(choices=weights, value=weights[0] if weights else None)
-
     @spoken
     def make_one(self, request: gr.Request, progress: gr.Progress = gr.Progress(), *dials: Any) -> Any:  # noqa: B008
         """The picture of the photo that is looked at, at full size."""
@@ -232,9 +227,10 @@ class PhotosTab:
         model = self._model(person, asked)
         with person.lock:
             folder = person.result_folder("pictures")
-            naming = Naming(ext=kind, ratios=(asked.asked,), parts=with_parts)
+            ratio: Ratio = asked.asked if model.family.ratio is not None else "default"
+            naming = Naming(ext=kind, ratios=(ratio,), parts=with_parts)
             made, problems = enhanced(
-                photos, folder, model, asked.asked, naming, progress=told, megapixels=self.limits.megapixels,
+                photos, folder, model, naming, progress=told, megapixels=self.limits.megapixels,
                 protocol=asked.named or "default", strength=float(asked.strength), denoise=float(asked.denoise),
             )  # fmt: skip
             if not made:
@@ -257,12 +253,12 @@ class PhotosTab:
         return known[name]
 
     def _model(self, person: Person, asked: Dials) -> Model:
-        return self.models.open(self._weights(person, asked.weights), asked.runtime, asked.device)
+        return self.models.open(self._weights(person, asked.weights), asked.family, asked.runtime, asked.device)
 
     def _preview(self, person: Person, asked: Dials) -> Preview:
         """The person's preview, anew where another photo is looked at, or with something else."""
         name = asked.photo if asked.photo in person.photos else next(iter(person.photos))
-        key = person.photos[name], asked.weights, asked.runtime, asked.device
+        key = person.photos[name], asked.family, asked.weights, asked.runtime, asked.device
         if person.preview is None or person.preview[0] != key:
             person.preview = None  # before the next is made, or both would be in memory
             model = self._model(person, asked)

@@ -42,17 +42,14 @@ class Preview:
         self._profile = photo.carried.get("icc")
         eight = small.pixels if small.pixels.dtype == np.uint8 else (small.pixels >> 8).astype(np.uint8)
         self.before = self._jpeg(eight)
+        self.told = model.family.ratio is not None
+        """Whether its family can be asked for a ratio."""
         self._prepared = prepare(small, model)
         self._strip = prepare(smaller(small, SMALL), model)
 
-    @property
-    def auto_ratio(self) -> float:
-        """What the photo itself suggests, from this smaller version of it."""
-        return self._prepared.auto_ratio
-
     def number(self, ratio: Ratio) -> float:
-        """A ratio as a number."""
-        return self._prepared.number(ratio)
+        """A ratio as a number; what the photo itself suggests, from this smaller version of it."""
+        return self._prepared.number(ratio if self.told else "default")
 
     def at(self, ratio: Ratio, strength: float, denoise: float, protocol: ProtocolName | None = None) -> bytes:
         """The enhanced picture as a JPEG. ratio, strength, denoise, protocol: as `Prepared.at`; None: the default."""
@@ -60,16 +57,23 @@ class Preview:
 
     def part(self, name: str, ratio: Ratio) -> bytes:
         """R, L, restored or adjusted as a JPEG."""
-        array = self._prepared.adjusted(ratio) if name == "adjusted" else getattr(self._prepared, name)
+        array = (
+            self._prepared.adjusted(ratio if self.told else "default")
+            if name == "adjusted"
+            else getattr(self._prepared, name)
+        )
         return self._jpeg(to_pixels(array))
 
     def exposures(self, strength: float, denoise: float, protocol: ProtocolName | None = None) -> dict[float, bytes]:
-        """The photo at each of EXPOSURES, small."""
+        """The photo at each of EXPOSURES, small; none of a family that cannot be asked for one."""
+        if not self.told:
+            return {}
         return {ratio: self._shown(self._strip, ratio, strength, denoise, protocol) for ratio in EXPOSURES}
 
     def _shown(
         self, prepared: Prepared, ratio: Ratio, strength: float, denoise: float, protocol: ProtocolName | None
     ) -> bytes:
+        ratio = ratio if self.told else "default"
         picture = prepared.at(ratio, protocol=protocol or "default", strength=strength, denoise=denoise)
         return self._jpeg(to_pixels(picture))
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from kindling.core.errors import KindlingError
 from kindling.core.model import Model
-from kindling.core.words import Ratio
 from kindling.enhancing.render import enhance_file
 from kindling.photos.find import Found
 from kindling.photos.jobs import Naming, plan
@@ -19,7 +18,6 @@ def enhanced(
     photos: Mapping[str, Path],
     folder: Path,
     model: Model,
-    ratio: Ratio,
     naming: Naming,
     *,
     progress: Callable[[int, int, str], None],

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-PATIENCE = 120  # seconds until a server that imports a framework answers, on a busy machine
+PATIENCE = 300  # seconds until a server that imports a framework answers, on a busy machine
 AXE = (Path(os.environ.get("AXE_CORE", ".")), ROOT / ".axe/node_modules/axe-core/axe.min.js")
 
 
@@ -46,24 +46,32 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(folder: Path, *options: object) -> Iterator[Server]:
-    """`kindling ui` with these options, on a free port, with its temporary files in `folder`."""
+def serving(
+    folder: Path,
+    *options: object,
+    command: Sequence[object] = (sys.executable, "-m", "kindling.cli", "ui"),
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[Server]:
+    """`kindling ui` with these options, on a free port, with its temporary files in `folder`.
+
+    command, environment: by default this checkout's.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     folder.mkdir(exist_ok=True)
-    command = [sys.executable, "-m", "kindling.cli", "ui", "--port", port, *options]
-    environment = {**os.environ, "TMPDIR": str(folder), "PYTHONPATH": str(ROOT)}
+    words = [*map(str, (*command, "--port", port, *options))]
+    environment = {**(environment or {**os.environ, "PYTHONPATH": str(ROOT)}), "TMPDIR": str(folder)}
     log = folder.with_name(f"{folder.name}.log")
     with open(log, "wb") as output:
-        process = subprocess.Popen([*map(str, command)], env=environment, stdout=output, stderr=output, cwd=folder)
+        process = subprocess.Popen(words, env=environment, stdout=output, stderr=output, cwd=folder)
     try:
         address = f"http://127.0.0.1:{port}/"
         _wait(process, address, log)
         yield Server(address, folder, process)
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(PATIENCE)
 
 
 def _wait(process, address, log):
