@@ -8,10 +8,15 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 import tf_slim as slim
 
-__all__ = ["batch_norm", "conv2d", "conv2d_transpose", "deconv2d", "max_pool2d"]
+__all__ = ["batch_norm", "concat", "conv2d", "conv2d_transpose", "deconv2d", "max_pool2d"]
 
 Activation = Callable[[tf.Tensor], tf.Tensor]
 EPSILON, MOMENTUM = 1e-3, 0.99  # tf.layers.batch_normalization's
+
+
+def concat(tensors: Sequence[tf.Tensor]) -> tf.Tensor:
+    """tensors, (n, h, w, c) each, one behind the other on channels: (n, h, w, sum of c)."""
+    return tf.concat(list(tensors), 3)
 
 
 def conv2d(x: tf.Tensor, outputs: int, size: int, scope: str, activation_fn: Activation | None = None) -> tf.Tensor:

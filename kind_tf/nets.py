@@ -52,6 +52,7 @@ class Nets(tf.Module):
         self.dtype = tf.as_dtype(dtype)
         self.device = device
         self.nets: dict[str, Any] = {}
+        self._again: dict[Callable[..., Any], Any] = {}
         for net in nets:
             function, channels = self.parts[net], self.family.by_scope[net].inputs.values()
             signature = [tf.TensorSpec([None, None, None, c], self.dtype) for c in channels]
@@ -77,6 +78,25 @@ class Nets(tf.Module):
     def net(self, verb: str) -> Any:
         """The net that does `verb`."""
         return getattr(self, self.scopes[verb])
+
+    def again(self, verb: str, function: Callable[..., Any], *more: tf.TensorSpec) -> Any:
+        """Another v1 function on the variables of the net that does `verb`; made once.
+
+        more: what it is given besides the net's inputs.
+        """
+        if function not in self._again:
+            variables, channels = self.by_name, self.family.net(verb).inputs.values()
+
+            def on_the_same(*inputs: tf.Tensor) -> Any:
+                with tf.compat.v1.variable_scope("", custom_getter=lambda getter, name, **_: variables[name]):
+                    return function(*inputs)
+
+            signature = [tf.TensorSpec([None, None, None, c], self.dtype) for c in channels]
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", ".layer.apply. is deprecated")
+                made = tf.compat.v1.wrap_function(on_the_same, [*signature, *more], name=self.scopes[verb])
+            self._again[function] = made
+        return self._again[function]
 
     def fit(self, net: str, *inputs: tf.Tensor) -> tuple[tf.Tensor, ...]:
         """The inputs of a net in a size that it can have; of most nets as they are."""

@@ -120,7 +120,7 @@ class _Recorder(TorchFunctionMode):
         op = (self.inside if len(self.scopes) > 1 else LAYER_OPS).get(called)
         if called.startswith("conv") and (args[2] if len(args) > 2 else None) is None:
             op = {"conv2d": "Conv2D"}.get(called, "")  # without a bias there is none to add
-        if op:
+        if op and result.ndim == 4:  # a layer's are images
             self.results[self._unique(op.format(scope=self.scopes[-1]))] = _array(result)
         return result
 

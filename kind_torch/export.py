@@ -29,7 +29,7 @@ __all__ = ["load", "write"]
 
 OPSET = 18
 IR_VERSION = 10  # of ONNX's file format; newer runtimes read it, and so do those of two years ago
-FUNCTIONS = layers.conv2d_transpose, layers.max_pool2d, lrelu  # that fx takes as one step each
+FUNCTIONS = layers.concat, layers.conv2d_transpose, layers.max_pool2d, lrelu  # that fx takes as one step each
 TO_NCHW, TO_NHWC = (0, 3, 1, 2), (0, 2, 3, 1)
 EXAMPLE = (2, 24, 40)  # n, h, w that torch.export traces with; its program is for all sizes
 
@@ -202,7 +202,7 @@ def _up(writer: _Writer, name: str, x: str, weight: str, like: str) -> str:
     return writer.node("Slice", [up, starts, sizes, axes], name)
 
 
-def _cat(writer: _Writer, name: str, tensors: list[str], dim: int = 0) -> str:
+def _cat(writer: _Writer, name: str, tensors: list[str], dim: int = 1) -> str:
     return writer.node("Concat", list(tensors), name, axis=dim)
 
 
@@ -230,6 +230,7 @@ OPERATIONS: Mapping[Any, Callable[..., str]] = {
     F.relu: _plain("Relu"),
     torch.relu: _plain("Relu"),
     torch.sigmoid: _plain("Sigmoid"),
+    layers.concat: _cat,
     torch.cat: _cat,
     operator.mul: _plain("Mul"),
     operator.add: _plain("Add"),

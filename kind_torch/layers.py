@@ -5,14 +5,14 @@ reads as the original does. Every fast path gives what the plain call gives; onl
 kind_tf/layers.py is the same file in TensorFlow.
 """
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["batch_norm", "conv2d", "conv2d_transpose", "deconv2d", "max_pool2d"]
+__all__ = ["batch_norm", "concat", "conv2d", "conv2d_transpose", "deconv2d", "max_pool2d"]
 
 Activation = Callable[[Tensor], Tensor]
 
@@ -22,11 +22,28 @@ EPSILON, MOMENTUM = 1e-3, 1 - 0.99  # tf.layers.batch_normalization's
 SLOPES: dict[Activation, float] = {}
 
 
+class _Joined(NamedTuple):
+    """Tensors (n, c, h, w) that stand one behind the other on channels, and are not copied together."""
+
+    parts: tuple[Tensor, ...]
+
+
+def concat(tensors: Sequence[Tensor]) -> Any:
+    """tensors, (n, c, h, w) each, one behind the other on channels: (n, sum of c, h, w).
+
+    On a CPU in inference mode they are left where they are, for the conv that reads them: it is then a quarter faster,
+    and a tile takes less memory.
+    """
+    if all(_is_plain(x) and _can_fuse(x) for x in tensors) and _add_conv2d is not None:
+        return _Joined(tuple(tensors))
+    return torch.cat(list(tensors), 1)
+
+
 class conv2d(nn.Conv2d):
     """slim's and tf.layers' conv: SAME, then `activation_fn`; initialised glorot-uniform and zeros.
 
-    x: (n, inputs, h, w). Returns (n, outputs, h, w), at `stride` 2 (n, outputs, ceil(h/2), ceil(w/2)). size: of the
-    square kernel, odd.
+    x: (n, inputs, h, w), or what `concat` gave. Returns (n, outputs, h, w), at `stride` 2 (n, outputs, ceil(h/2),
+    ceil(w/2)). size: of the square kernel, odd.
     """
 
     def __init__(
@@ -48,7 +65,9 @@ class conv2d(nn.Conv2d):
         if self.bias is not None:
             nn.init.zeros_(self.bias)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor | _Joined) -> Tensor:
+        if isinstance(x, _Joined):
+            return self._summed(x.parts)
         if self.stride[0] > 1:
             (top, bottom), (left, right) = (
                 _same(length, self.kernel_size[0], self.stride[0]) for length in x.shape[-2:]
@@ -61,8 +80,7 @@ class conv2d(nn.Conv2d):
         slope = SLOPES.get(self.activation_fn) if self.activation_fn else None
         if slope and _can_fuse(x):
             activation = "leaky_relu", [slope], ""
-            shape = self.padding, self.stride, self.dilation, self.groups
-            return _conv2d_activated(x, self.weight, self.bias, *shape, *activation)
+            return _conv2d_activated(x, self.weight, self.bias, *self._shape, *activation)
         if self.kernel_size == (1, 1) and _trains_on_cpu(x) and torch.get_num_threads() == 1:
             x = _linear(x, self.weight, self.bias)
         else:
@@ -71,8 +89,27 @@ class conv2d(nn.Conv2d):
             return F.leaky_relu(x, slope, inplace=True)  # a conv's gradient does not need its result
         return self._activated(x)
 
+    @property
+    def _shape(self) -> tuple[Any, ...]:
+        return self.padding, self.stride, self.dilation, self.groups
+
     def _activated(self, x: Tensor) -> Tensor:
         return self.activation_fn(x) if self.activation_fn else x
+
+    def _summed(self, parts: Sequence[Tensor]) -> Tensor:
+        """The conv of each part by its share of the kernel, each added in the pass over memory that computes it."""
+        slope = SLOPES.get(self.activation_fn) if self.activation_fn else None
+        result, first = None, 0
+        for part in parts:
+            weight = self.weight[:, first : first + part.shape[1]].contiguous(memory_format=torch.channels_last)
+            first += part.shape[1]
+            x = part.contiguous(memory_format=torch.channels_last)
+            if result is None:
+                result = _conv2d_activated(x, weight, self.bias, *self._shape, "none", [], "")
+            else:
+                _add_conv2d(result, x, weight, None, *self._shape, "add", 1.0, None, [], None)
+        assert result is not None
+        return F.leaky_relu_(result, slope) if slope else self._activated(result)
 
 
 class deconv2d(nn.ConvTranspose2d):
@@ -139,9 +176,12 @@ def max_pool2d(x: Tensor) -> Tensor:
 
 
 # oneDNN's conv with the activation in the same pass over memory, which torch.compile uses too; as fast as TensorFlow.
-_conv2d_activated: Any = (
-    getattr(torch.ops.mkldnn, "_convolution_pointwise", None) if torch.backends.mkldnn.is_available() else None
-)
+# The second adds its result to what is there.
+_conv2d_activated: Any = None
+_add_conv2d: Any = None
+if torch.backends.mkldnn.is_available():
+    _conv2d_activated = getattr(torch.ops.mkldnn, "_convolution_pointwise", None)
+    _add_conv2d = getattr(getattr(torch.ops.mkldnn, "_convolution_pointwise_", None), "binary", None)
 
 
 def _same(length: int, size: int, stride: int) -> tuple[int, int]:

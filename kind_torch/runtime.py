@@ -98,7 +98,9 @@ def open_model(
     with torch.random.fork_rng(devices=[]):  # the weights drawn here are thrown away, and must cost nobody's seed
         kind = class_of(family)(family.nets_in(variables), "float64" if precision == "float64" else "float32", source)
     kind.assign(variables)
-    return Model(kind.to(place, getattr(torch, precision)).eval(), said)
+    # In the order of memory that its convs compute in, or each call would turn every kernel around.
+    kind.to(place, getattr(torch, precision), memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return Model(kind.eval(), said)
 
 
 def class_of(family: Family) -> type[Nets]:

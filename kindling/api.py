@@ -261,8 +261,8 @@ def train(
         runtime=runtime,
         trainer=partial(trainer, runtime),
         joint_trainer=partial(trainer, runtime, joint=True),
-        open_model=lambda path: open_model(path, runtime, device=options.get("device", "auto")),
-        read=convert.read,
+        open_model=lambda path: _opened_kind(path, runtime, options.get("device", "auto")),
+        read=lambda path: _read_kind(path)[0],
         read_vgg=convert.read_vgg,
         write=partial(convert.write, force=True),
         fingerprint=convert.fingerprint,
@@ -280,6 +280,19 @@ def train(
     if not isinstance(data, (str, os.PathLike)):
         raise KindlingError(f"{task} trains on one folder, and {len(data)} are named; several are for joint")
     return run_training(task, Path(data), Path(out), doors, **{**options, **named})
+
+
+def _read_kind(path: str | os.PathLike[str]) -> tuple[dict[str, Array], dict[str, str]]:
+    """Weights that a training can begin with, and what their file says."""
+    variables, said = own("convert").read_all(path)
+    if (family := family_of(variables, said.get("family", ""))) not in (KIND, None):
+        raise KindlingError(f"{path}: these are weights of {family.title}, and only KinD is trained here")
+    return variables, said
+
+
+def _opened_kind(path: str | os.PathLike[str], runtime: str, device: str) -> Model:
+    variables, said = _read_kind(path)
+    return open_arrays(variables, runtime, device=device, source=str(path), said=said)
 
 
 def parity_weights(

@@ -164,6 +164,10 @@ def test_files_that_are_named_exist(page):
         assert (ROOT / path).exists() or path.endswith("/x.py"), path  # x: any name
     for module in re.findall(r"python -m ((?:benchmarks|tests)(?:\.[a-z_]+)+)", text):
         assert (ROOT / (module.replace(".", "/") + ".py")).exists(), module
+    for module, arguments in re.findall(r"python -m (benchmarks\.[a-z_]+)((?:[^`#](?!\n\n))*)", text):
+        source = (ROOT / (module.replace(".", "/") + ".py")).read_text(encoding="utf-8")
+        for option in re.findall(r"--[\w-]+", arguments):
+            assert f'"{option}"' in source, f"{module} {option}"
     for paths in re.findall(r"pytest ((?:tests/[\w./]+ ?)+)", text):
         for path in paths.split():
             assert (ROOT / path).exists(), path

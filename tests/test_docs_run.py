@@ -21,6 +21,7 @@ from PIL import Image
 import convert
 from kindling import cli
 from kindling.families.vgg import SHAPES
+from tests.support.families import families, seeded
 from tests.support.pages import ENGLISH, PAGES, ROOT, Block, blocks, name_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.tf, pytest.mark.torch]
@@ -28,6 +29,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.tf, pytest.mark.torch]
 # Commands that are not run here, by how they begin, and why; a test elsewhere that runs one is named.
 NOT_RUN = {
     "python -m pip install .[torch]": "tests/test_installation.py::test_the_first_lines_of_the_readme",
+    "python -m pip install": "asks a package index",
     "python -m pip install .[torch,ui]": "tests/test_installation.py::test_the_page_from_the_wheel",
     "python -m pip install -c constraints.txt": "asks a package index; the public tests begin with this line",
     "python -m pytest": "these are the tests",
@@ -36,11 +38,12 @@ NOT_RUN = {
     "make docs": "tests/test_site.py::test_the_site_is_built_without_a_warning",
     "make test": "these are the tests",
     "make coverage": "these are the tests",
+    "make test-ui": "these are the tests",
+    "kindling ui": "serves until it is stopped; tests/ui/test_page.py",
     "make check": "the public tests run it",
     "make fuzz": "tests/convert/test_fuzz.py",
     "make bench": "tests/test_benchmarks.py",
-    "kindling ui": "waits until it is stopped; tests/ui/ and tests/test_installation.py::test_the_page_from_the_wheel",
-    "kindling fetch": "asks the authors' hosts; tests/convert/originals/ has a host of its own",
+    "kindling fetch": "asks the hosts of the authors; tests/convert/test_fetch.py has a host of its own",
     "kindling train joint --init START": "half an hour, on photos that are not here; tests/training/test_joint.py",
     "python -m benchmarks.estimator": "on photos that are not here; tests/test_benchmarks.py",
     "python docs/make_feature_maps.py": "tests/test_docs_run.py::test_pictures_are_made",
@@ -49,11 +52,15 @@ NOT_RUN = {
 SHORTER = {
     "kindling train joint": "--steps 1 --warm 0 --cool 0 --batch 1 --patch 48",
     "kindling train": "--epochs 1 --images 1 --batch 1 --patch 48",
+    "kindling parity --port": "",
     "kindling parity --json": "--size 5x7 --force",
     "kindling parity": "--size 5x7",
     "kindling evaluate": "--force",
     "kindling convert": "--force",
+    "kindling export": "--force",
 }
+# Pages whose snippets another test runs, each in a process without Kindling.
+RUN_ELSEWHERE = {"docs/runtimes.md": "tests/exported/test_snippets.py"}
 # What stands before a snippet that goes on from the text around it, by page and number of the snippet.
 BEFORE = {
     ("docs/architecture.md", 0): "import keras",
@@ -81,10 +88,15 @@ def shop(tmp_path_factory):
     _saved(dark, shop / "examples", "night.jpg", "dark.png")
     for name in ("DIR", "OTHER", "KEPT"):
         (shop / name).symlink_to("pairs")
+    for id in ("kind_plus", "retinexnet"):
+        (family,) = families(id)
+        convert.write(shop / id, seeded(family), {"family": id})
     for name in ("ours.npz", "theirs.pth", "FILE.pth", "SRC.npz", "kind.pth", "model.ckpt"):
         convert.convert_file(ROOT / "checkpoints", shop / name)
     (shop / "FILE.pth").rename(shop / "FILE")
     (shop / "SRC.npz").rename(shop / "SRC")
+    for name in ("original.py", "port.py"):
+        shutil.copy(ROOT / "examples" / "carry_gladnet" / name, shop / name)
     random = np.random.default_rng(0)
     with h5py.File(shop / "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5", "w") as file:
         for name, shape in SHAPES["vgg16"].items():
@@ -138,7 +150,7 @@ CODE = [
 def test_page(page, workshop):
     snippets = 0
     for block in blocks(page):
-        if block.language == "python":
+        if block.language == "python" and name_of(page) not in RUN_ELSEWHERE:
             _run_snippet(BEFORE.get((name_of(page), snippets), ""), block)
             snippets += 1
         elif block.language == "sh":
@@ -163,6 +175,17 @@ def _run_snippet(before: str, block: Block):
     program = f"{before}\n{block.text}"
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert ended.returncode == 0, f"{program}\n{ended.stderr}"
+
+
+def test_what_is_left_out_is_there_and_tested():
+    """Every row of the tables above is of some page, and the tests that they name exist."""
+    commands = [command.replace('"', "") for page in PAGES for block in blocks(page) for command in block.commands]
+    for table in (NOT_RUN, SHORTER):
+        assert not [begin for begin in table if not any(command.startswith(begin) for command in commands)]
+    for reason in (*NOT_RUN.values(), *RUN_ELSEWHERE.values()):
+        for path, name in re.findall(r"(tests/[\w/]+(?:\.py)?)(?:::(\w+))?", reason):
+            assert (ROOT / path).exists(), path
+            assert not name or f"def {name}(" in (ROOT / path).read_text(encoding="utf-8"), name
 
 
 def test_make_demo(workshop):

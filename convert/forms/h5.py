@@ -17,7 +17,7 @@ import numpy as np
 from kindling.core.errors import KindlingError
 
 from ..containers.limits import MOST_BYTES, nbytes, refuse_bulk
-from .contents import Contents, plain, renamed
+from .contents import Contents, plain
 
 if TYPE_CHECKING:
     import h5py
@@ -29,12 +29,7 @@ FILTERS = {(), (3,), (1,), (1, 3), (2,), (2, 3), (2, 1), (2, 1, 3)}
 
 
 def read(path: Path, data: bytes) -> Contents:
-    """Every dataset in the file, by slim names; KindlingError for what is no plain array inside it."""
-    return renamed(read_raw(path, data))
-
-
-def read_raw(path: Path, data: bytes) -> Contents:
-    """The same under the file's own names, as it stands."""
+    """Every dataset in the file; KindlingError for what is no plain array inside it."""
     import h5py
 
     size = len(data)

@@ -16,18 +16,13 @@ from kindling.core.errors import KindlingError
 
 from ..containers import zips
 from ..containers.limits import nbytes
-from .contents import Contents, plain, renamed
+from .contents import Contents, plain
 
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
 def read(path: Path, data: bytes) -> Contents:
-    """Every array in the file, by slim names; KindlingError for members that are none."""
-    return renamed(read_raw(path, data))
-
-
-def read_raw(path: Path, data: bytes) -> Contents:
-    """The same under the file's own names, as it stands."""
+    """Every array in the file; KindlingError for members that are none."""
     with zips.opened(path, data) as archive:
         members = {member.filename.removesuffix(".npy"): member for member in archive.infolist()}
         problems = [problem for name, member in members.items() for problem in _problems(archive, name, member)]

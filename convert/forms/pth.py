@@ -9,8 +9,7 @@ import io
 import re
 import warnings
 import zipfile
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ import ml_dtypes
 import numpy as np
 
 from kindling.core.errors import KindlingError
-from kindling.core.names import TO_SLIM, slim_name, to_torch
+from kindling.core.names import to_torch
 from kindling.core.optional import import_framework
 
 from ..containers import pickles, zips
@@ -33,18 +32,11 @@ ALONE = "Save the weights alone: torch.save(model.state_dict(), FILE)"
 
 
 def read(path: Path, data: bytes) -> Contents:
-    """Every tensor in the file, wrapped in dictionaries or bare, by slim names and in TF's axis order. Raises
+    """Every tensor in the file, wrapped in dictionaries or bare, by the keys that lead to it, with dots. Raises
     KindlingError for a file that holds none, or could do more than hold some."""
-    contents = read_raw(path, data, slim_name)
-    turned = {n: array.transpose(TO_SLIM) if array.ndim == 4 else array for n, array in contents.variables.items()}
-    return replace(contents, variables={name: np.array(array, order="C") for name, array in turned.items()})
-
-
-def read_raw(path: Path, data: bytes, called: Callable[[str], str] = str) -> Contents:
-    """The same in the file's own axis order. called: from the keys that lead to a tensor, with dots, to its name."""
     archive = _old(path, data) if data.startswith(LEGACY) else _anew(path, data)
     torch = import_framework("torch", f"{path}: reading a .pth file")
-    flattened = flat(_load(torch, path, archive), torch.Tensor, str(path), called)
+    flattened = flat(_load(torch, path, archive), torch.Tensor, str(path))
     problems = [
         problem for name, value in flattened.tensors.items() for problem in _problems_with_tensor(torch, name, value)
     ]
@@ -53,7 +45,7 @@ def read_raw(path: Path, data: bytes, called: Callable[[str], str] = str) -> Con
     refuse_bulk(path, (nbytes(value.shape, value.element_size()) for value in flattened.tensors.values()))
     # An expanded tensor repeats one element without end, and its bytes are counted above before it is spelled out.
     arrays = {name: np.array(_array(torch, value), order="C") for name, value in flattened.tensors.items()}
-    return Contents(variables=arrays, beside=flattened.others)
+    return Contents(variables=arrays, beside=flattened.others, torch=True)
 
 
 def made(variables: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> bytes:

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from kindling.core.errors import KindlingError
+from kindling.core.names import TO_SLIM, slim_name
 from kindling.families.registry import Family, family_called
 from kindling.families.vgg import SHAPES as VGGS
 
@@ -81,20 +82,22 @@ def read(path: Path, *, ema: bool = False, family: str = "") -> Checkpoint:
         raise KindlingError(
             f"{path}: cannot be read as {form}, so it is damaged or incomplete: {_said(error)}"
         ) from error
-    parts = {name: tuple(name.split("/")) for name in held.variables}
+    torch = held.torch or (form != "tf" and not any("/" in name for name in held.variables))
+    parts = {name: tuple((name.replace(".", "/") if torch else name).split("/")) for name in held.variables}
     refuse_crowds(path, parts.values())
     arrays, notes = _turned(held.variables)
     own = asked or tell(parts, held.metadata.get("family", "") or held.hint)
+    parts, leftovers = _without_leftovers(parts, own)
     choice = choose(parts, lambda a, b: a == b or _same(arrays[a], arrays[b]), str(path), own, ema=ema)
     variables = {}
-    for name, new in choice.names.items():
+    for name, found in choice.names.items():
+        new, array = _by_the_rule(found, arrays[name], own) if torch else (found, arrays[name])
         if new in variables:
             raise KindlingError(f"{path}: {new} is in it twice, once behind a prefix; save one of them by itself")
-        variables[new] = arrays[name]
+        variables[new] = array
     if held.metadata.get("family") not in VGGS:  # convert/vgg.py holds those against it, under their own names
         known = own.variables if own else {}
         hold_against_fingerprint(path, {n: a for n, a in variables.items() if n in known}, held.metadata)
-    variables, leftovers = _without_leftovers(variables, own)
     others = dict.fromkeys(leaves_at(way, choice.prefixes) for way in held.beside)
     return Checkpoint(
         path=path,
@@ -157,13 +160,19 @@ def hold_against_fingerprint(path: Path, variables: Mapping[str, np.ndarray], me
         )
 
 
-def _without_leftovers(variables, family):
-    """What a family's authors left in its files and never load, put aside: (the rest, a word for each)."""
-    found = {start for sign, start in (family.leftovers if family else {}).items() if sign in variables}
-    kept = (
-        {name: array for name, array in variables.items() if not name.startswith(tuple(found))} if found else variables
-    )
-    return kept, tuple(f"{start.rstrip('/')}, a leftover that its authors do not load" for start in sorted(found))
+def _by_the_rule(name, array, family):
+    """What PyTorch has, as TensorFlow has it: the name, unless the family's table knows it so, and the axes."""
+    known = family.variables if family else {}
+    turned = np.array(array.transpose(TO_SLIM), order="C") if array.ndim == 4 else array
+    return name if name in known else slim_name(name.replace("/", "."), known), turned
+
+
+def _without_leftovers(parts, family):
+    """Names less what a family's authors left in their files and never load, and a word for each of that."""
+    leftovers = family.leftovers if family else {}
+    found = sorted({start for sign, start in leftovers.items() if tuple(sign.split("/")) in parts.values()})
+    kept = {name: scopes for name, scopes in parts.items() if not "/".join(scopes).startswith(tuple(found))}
+    return kept, tuple(f"{start.rstrip('/')}, a leftover that its authors do not load" for start in found)
 
 
 def _turned(arrays: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:

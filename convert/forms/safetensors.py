@@ -15,7 +15,7 @@ import numpy as np
 from kindling.core.errors import KindlingError
 from kindling.core.names import to_torch
 
-from .contents import Contents, plain, renamed
+from .contents import Contents, plain
 
 DTYPES = {
     "F64": np.float64, "F32": np.float32, "F16": np.float16, "BF16": ml_dtypes.bfloat16,
@@ -26,12 +26,7 @@ DTYPES = {
 
 
 def read(path: Path, data: bytes) -> Contents:
-    """Every tensor in the file, by its slim name; KindlingError for tensors whose numbers are of no known kind."""
-    return renamed(read_raw(path, data))
-
-
-def read_raw(path: Path, data: bytes) -> Contents:
-    """The same under the file's own names, as it stands."""
+    """Every tensor in the file; KindlingError for tensors whose numbers are of no known kind."""
     from safetensors import deserialize
 
     tensors = dict(deserialize(data))

@@ -1,11 +1,10 @@
 """What a PyTorch file holds, laid flat: dictionaries in dictionaries, every tensor with the way that leads to it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from kindling.core.errors import KindlingError
-from kindling.core.names import slim_name
 
 Way = tuple[str, ...]
 DEEPEST = 12  # dictionaries within dictionaries
@@ -14,15 +13,14 @@ MOST = 100_000  # things in all of them; KinD with its training is a few hundred
 
 @dataclass(frozen=True)
 class Flat:
-    """Everything in a file: tensors by their names, and the ways to all else."""
+    """Everything in a file: tensors by the keys that lead to them, with dots between, and the ways to all else."""
 
     tensors: dict[str, Any]
     others: tuple[Way, ...]
 
 
-def flat(node: object, tensor: type, source: str, called: Callable[[str], str] = slim_name) -> Flat:
-    """node: as torch.load gives it. tensor: the class of tensors. called: gives a tensor its name, by the keys that
-    lead to it, with dots between. Raises KindlingError if there is no tensor in it."""
+def flat(node: object, tensor: type, source: str) -> Flat:
+    """node: as torch.load gives it. tensor: the class of tensors. Raises KindlingError if there is no tensor in it."""
     if not isinstance(node, Mapping):
         raise KindlingError(f"{source}: expected a state_dict, names and tensors, but it is a {type(node).__name__}")
     tensors: dict[str, Any] = {}
@@ -35,7 +33,7 @@ def flat(node: object, tensor: type, source: str, called: Callable[[str], str] =
         if not isinstance(value, tensor):
             others.append(way)
             continue
-        name = called(".".join(way))
+        name = ".".join(way)
         if name in tensors:
             raise KindlingError(f"{source}: {name} is in it twice, once in a dictionary; save one of them by itself")
         tensors[name] = value

@@ -12,6 +12,7 @@ import numpy as np
 from kindling.core.errors import KindlingError
 
 from . import files
+from .carrying import left_behind
 from .layers import VARIABLE, Array
 from .layers_found import Layer, layers_in
 from .matching import Match, Place, matched, places_of
@@ -45,7 +46,10 @@ def draft(source: str | os.PathLike[str], port: Any = None, *, called: str = "th
     nothing but a training's state.
     """
     held = files.read(Path(source))
-    layers, behind = layers_in(held.variables)
+    # A whole number by itself is no weight: a step, under whatever name a script gave it.
+    steps = [name for name, array in held.variables.items() if array.ndim == 0 and array.dtype.kind in "iu"]
+    layers, behind = layers_in({name: array for name, array in held.variables.items() if name not in steps})
+    steps = [name for name in steps if name not in left_behind(held.variables, {})]
     if not layers:
         raise KindlingError(f"{source}: no layer is in it, only {', '.join(behind[:3]) or 'nothing'}")
     places, state = places_of(port) if port is not None else ([], {})
@@ -60,6 +64,8 @@ def draft(source: str | os.PathLike[str], port: Any = None, *, called: str = "th
     unfilled = [key for key in state if key not in filled and not key.endswith("num_batches_tracked")]
     text = HEAD.format(source=Path(source).name, port=called)
     text += "layers = [\n" + "".join(f"  {row},\n" for row in rows) + "]\n"
+    if steps:
+        text += f"left_behind = {_toml(steps)}  # whole numbers by themselves: steps?\n"
     if behind:
         text += "# Of a training, left behind without being named here:\n"
         text += "".join(f"#   {name}\n" for name in behind)

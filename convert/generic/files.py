@@ -26,7 +26,7 @@ from ..forms.detect import opened
 from ..soundness import differences
 from .layers import Array
 
-READERS = {"h5": h5.read_raw, "npz": npz.read_raw, "safetensors": safetensors.read_raw, "pth": pth.read_raw}
+READERS = {"h5": h5.read, "npz": npz.read, "safetensors": safetensors.read, "pth": pth.read}
 TORCH_FORMS = {".pth": "pth", ".pt": "pth", ".safetensors": "safetensors"}
 TF_FORMS = {".npz": "npz", ".h5": "h5", ".hdf5": "h5", ".ckpt": "tf", ".index": "tf"}
 SUFFIXES = f"{', '.join(TORCH_FORMS)} for PyTorch; .npz, .h5, .hdf5 and NAME.ckpt for TensorFlow"
@@ -77,7 +77,7 @@ def read(path: Path) -> Raw:
 def _held(path: Path, digest: "hashlib._Hash") -> tuple[Contents, str]:
     try:
         if path.is_file() and (inside := _of_keras(path, digest)) is not None:
-            held = h5.read_raw(path, inside)
+            held = h5.read(path, inside)
             return replace(held, notes=("the weights of a Keras model, whose program is left closed",)), "keras"
         form, data = opened(path)
         digest.update(data)

@@ -8,7 +8,6 @@ kind_torch/families/kind_plus.py is the same file in PyTorch.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import tensorflow as tf
 
@@ -78,6 +77,13 @@ def _attended(name: str, features: tf.Tensor, input_i: tf.Tensor, training: bool
     return conv2d(features, channels, 1, f"{name}multi_scale_feature", tf.nn.relu)
 
 
+def _trained(input_r: tf.Tensor, input_i: tf.Tensor) -> tf.Tensor:
+    """The restoration by the batch's own statistics, and the kept ones moved before it returns."""
+    out = Restoration_net(input_r, input_i, training=True)
+    with tf.control_dependencies(tf.compat.v1.get_collection(tf.compat.v1.GraphKeys.UPDATE_OPS)):
+        return tf.identity(out)
+
+
 def Illumination_adjust_net(input_i: tf.Tensor, input_ratio: tf.Tensor) -> tf.Tensor:
     """KinD's adjustment under other names: the illumination made `input_ratio` times as strong.
 
@@ -106,7 +112,6 @@ class KinDPlus(KinD):
         "I_enhance_Net": Illumination_adjust_net,
     }
     float32_bytes = 10_600
-    _trains: Any = None
 
     def restore(self, r: tf.Tensor, i: tf.Tensor, core: Spans | None = None, *, training: bool = False) -> tf.Tensor:
         """Clean the reflectance. r: (n, h, w, 3), i: (n, h, w, 1). Returns (n, h, w, 3).
@@ -117,7 +122,7 @@ class KinDPlus(KinD):
         """
         net = self.net("restore")
         with self.placed():
-            net = self._training() if training else net
+            net = self.again("restore", _trained) if training else net
             r, i = self.check("r", r, 3), self.check("i", i, 1)
             check_same_size("r", r.shape, "i", i.shape, "NHWC")
             height, width = tf.shape(r)[1], tf.shape(r)[2]
@@ -148,18 +153,3 @@ class KinDPlus(KinD):
         light = self.adjust(L, ratio) if adjustment else tf.ones_like(L)
         with self.placed():
             return fusion.fuse(x, R, L, restored, light)
-
-    def _training(self) -> Any:
-        """The restoration by the batch's own statistics, on the same variables; made once."""
-        if self._trains is None:
-            variables, channels = self.by_name, self.family.net("restore").inputs.values()
-
-            def trained(r: tf.Tensor, i: tf.Tensor) -> tf.Tensor:
-                with tf.compat.v1.variable_scope("", custom_getter=lambda getter, name, **_: variables[name]):
-                    out = Restoration_net(r, i, training=True)
-                with tf.control_dependencies(tf.compat.v1.get_collection(tf.compat.v1.GraphKeys.UPDATE_OPS)):
-                    return tf.identity(out)
-
-            signature = [tf.TensorSpec([None, None, None, c], self.dtype) for c in channels]
-            self._trains = tf.compat.v1.wrap_function(trained, signature, name="Denoise_Net")
-        return self._trains

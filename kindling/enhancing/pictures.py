@@ -27,7 +27,7 @@ def prepared(array: Array, model: Model, tile: Tile) -> Prepared:
     if array.dtype.kind == "u":
         photo = Photo(np.ascontiguousarray(colours), alpha)
         grid = choose_grid(photo.size, tile, model, colours.nbytes)
-        return Prepared(reader(photo, model), grid, model, photo.pixels, photo.grey)
+        return Prepared(reader(photo, model), grid, model, photo.pixels, photo.grey, photo.step)
     colours = np.clip(colours, 0, 1).astype(np.float32)
     spread = stretch if model.family.stretched else np.asarray
     stretched, grid = _stretched(colours, alpha, spread), choose_grid(colours.shape[:2], tile, model, colours.nbytes)

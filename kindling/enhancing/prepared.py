@@ -4,6 +4,7 @@ The nets come in as a `Model`, so this file knows no framework. The fusion is th
 which makes the TensorFlow runtime's pixels identical to the authors'.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -26,13 +27,16 @@ from kindling.enhancing.ratio import (
     reflectance_ratio,
     true_ratio,
 )
-from kindling.enhancing.tiles import Grid, Read, adjust, between_walls, halved, keep, pieces, square, whole
+from kindling.enhancing.tiles import Grid, Making, Read, adjust, between_walls, halved, keep, pieces, square, whole
+from kindling.families.kind import fusion
 from kindling.images import as_floats, to_pixels
 from kindling.photos.photo import Photo
 
 __all__ = ["Prepared", "Progress", "Tile", "channels", "check_share", "choose_grid", "prepare", "reader"]
 
 Tile = int | Literal["auto"]
+SEEN = 4e6  # pixels that noise is measured on, at most
+STRIP = 64  # rows that are taken together for that
 PARTS = {"lol": "lit", "blend": "blended", "photo": "enhanced", "adjusted": "relit"}  # of a Piece, by protocol
 Progress = Callable[[int], None]  # told of pixels that were finished
 
@@ -44,13 +48,22 @@ class Prepared:
     when it is first needed.
     """
 
-    def __init__(self, read: Read, grid: Grid, model: Model, own: Array | None = None, grey: bool = False):
+    def __init__(
+        self,
+        read: Read,
+        grid: Grid,
+        model: Model,
+        own: Array | None = None,
+        grey: bool = False,
+        step: float = 1 / 255,
+    ) -> None:
         """read: the stretched photo, by rows and columns; grid: the tiles to go by, the model's border included.
 
         own: its pixels as they were before, (h, w, 3) of whole numbers or floats, which a strength below 1 blends
         with; by default those that were read. grey: whether the photo has no colour, so that its pictures have none.
+        step: what one level of its file is worth in the stretched photo.
         """
-        self.model, self.grey = model, grey
+        self.model, self.grey, self._step = model, grey, step
         self._border = default_border(model)
         self.size = grid.height - 2 * self._border, grid.width - 2 * self._border
         """Height and width."""
@@ -182,7 +195,7 @@ class Prepared:
             image = self._read(slice(0, self._grid.height), slice(0, self._grid.width))
             family = self.model.family
             if named == "blend":
-                picture = family.blend(image, self._L, picture)
+                picture = family.blend(image, self._L, picture, self._doubt)
             else:
                 fuse, parts = (
                     (family.relit or family.fuse) if named == "adjusted" else family.fuse,
@@ -218,7 +231,7 @@ class Prepared:
         source = {"enhanced": PARTS[self.protocol(protocol)]}
 
         def fill(grid):
-            for piece in self._pieces(ratios, grid, denoise):
+            for piece in self._pieces(ratios, grid, denoise, {source.get(what, what) for what, _ in wanted}):
                 rows, columns = inner(piece.rows, self._border, height), inner(piece.columns, self._border, width)
                 if not rows or not columns:  # a tile that holds nothing but border
                     continue
@@ -251,9 +264,23 @@ class Prepared:
     def _keep(self, read, grid):
         return _in_smaller_tiles(grid, self.model, lambda grid: (keep(read, grid, self.model), grid))
 
-    def _pieces(self, ratios, grid=None, denoise=1.0):
+    def _pieces(self, ratios, grid, denoise=1.0, wanted=()):
         clean = self.__dict__.get("_restored")  # if it was asked for already
-        return pieces(self._read, grid or self._grid, self.model, ratios, kept=self._kept, denoise=denoise, clean=clean)
+        doubt = self._doubt if "blended" in wanted else math.inf
+        making = Making(denoise=denoise, clean=clean, doubt=doubt, wanted=wanted)
+        return pieces(self._read, grid, self.model, ratios, kept=self._kept, making=making)
+
+    @cached_property
+    def _doubt(self) -> float:
+        """The light below which the photo's colours are not believed; infinite where a picture takes none of them."""
+        if self.grey or self.model.family.fuse_reach < fusion.COLOUR_RADIUS:
+            return math.inf
+        height, width = self.size
+        strips = max(1, min(-(-height // STRIP), int(SEEN / (width * STRIP))))
+        # Of a large photo as many strips as are enough, evenly apart; each begins and ends with a whole pair of rows.
+        tops = np.linspace(0, max(0, height - STRIP), strips).astype(int)
+        parts = [self._photo(slice(top, min(top + STRIP, height)), slice(0, width)) for top in tops]
+        return fusion.doubt(fusion.noise(np.concatenate([part[: len(part) // 2 * 2] for part in parts])), self._step)
 
 
 def prepare(photo: Photo | Array, model: Model, tile: Tile = "auto", results: int = 0) -> Prepared:
@@ -263,7 +290,7 @@ def prepare(photo: Photo | Array, model: Model, tile: Tile = "auto", results: in
     """
     if isinstance(photo, Photo):
         grid, grey = choose_grid(photo.size, tile, model, results), photo.grey
-        return Prepared(reader(photo, model), grid, model, photo.pixels[..., :3], grey)
+        return Prepared(reader(photo, model), grid, model, photo.pixels[..., :3], grey, photo.step)
     grid = choose_grid(photo.shape[:2], tile, model, results)
     return Prepared(lambda rows, columns: photo[rows, columns], grid, model)
 

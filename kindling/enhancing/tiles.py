@@ -14,7 +14,7 @@ reader's, and a ratio taken from the illumination, which is the caller's.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,8 +26,8 @@ from kindling.enhancing.kept import Kept
 from kindling.families.registry import KIND, Family
 
 __all__ = [
-    "Grid", "Piece", "Read", "adjust", "between_walls", "decompose", "fitting", "halved", "inside", "pieces", "square",
-    "whole",
+    "Grid", "Making", "Piece", "Read", "adjust", "between_walls", "decompose", "fitting", "halved", "inside", "pieces",
+    "square", "whole",
 ]  # fmt: skip
 
 Read = Callable[[slice, slice], Array]  # rows, columns -> (h, w, 3) in [0, 1], stretched over the whole photo
@@ -190,6 +190,20 @@ def keep(read: Read, grid: Grid, model: Model) -> Kept:
     return kept
 
 
+@dataclass(frozen=True, kw_only=True)
+class Making:
+    """How a picture is made of its parts."""
+
+    denoise: float = 1.0
+    """From 0, the reflectance as it was decomposed, to 1, as the restoration net cleans it; 0 does without that net."""
+    clean: Array | None = None
+    """The whole reflectance as the restoration net cleans it, if that is known."""
+    doubt: float = math.inf
+    """The light below which the photo's own colours are not believed, for a family's `blend`."""
+    wanted: Collection[str] = ("blended", "enhanced", "relit")
+    """Which of these are made of a Piece; the others stay empty."""
+
+
 def pieces(
     read: Read,
     grid: Grid,
@@ -197,23 +211,21 @@ def pieces(
     ratios: Sequence[float],
     *,
     kept: Kept | None = None,
-    denoise: float = 1.0,
-    clean: Array | None = None,
+    making: Making | None = None,
 ) -> Iterator[Piece]:
     """The authors' program tile by tile, row after row, once for each of `ratios`.
 
-    read: gives any part of the photo. kept: its decomposition, if it was taken before. denoise: from 0, the reflectance
-    as it was decomposed, to 1, as the restoration net cleans it; at 0 that net is not needed. clean: what it gives of
-    the whole photo, if that is known. With `whole` this is the original's own sequence of calls; with any other grid
-    the same numbers, up to the rounding of float arithmetic.
+    read: gives any part of the photo. kept: its decomposition, if it was taken before. With `whole` this is the
+    original's own sequence of calls; with any other grid the same numbers, up to the rounding of float arithmetic.
     """
+    making = making or Making()
     halo = _margin(model.family)
     bands: Iterator[tuple[slice, Array, Array]]
     bands = decompose(read, grid, model, halo) if kept is None else _bands(kept, grid, halo)
     for row in grid.rows:
         present, R, L = next(bands)
         for column in grid.columns:
-            yield _piece(read, grid, model, ratios, (row, column), present, R, L, denoise, clean)
+            yield _piece(read, grid, model, ratios, (row, column), present, R, L, making)
         del R, L  # before the next band is read, or two of them would be in memory
         if len(grid.rows) > 1:
             model.rest()  # tiles at the edges have other sizes, and what they leave behind would add up
@@ -233,7 +245,7 @@ def _margin(family):
     return max(restores, family.fuse_reach + light.halo + (light.step if light.placed else 0))
 
 
-def _piece(read, grid, model, ratios, tile, present, R, L, denoise, clean):
+def _piece(read, grid, model, ratios, tile, present, R, L, making):
     def cut(array, spans):
         return array[inside(spans[0], present), spans[1]]
 
@@ -243,32 +255,39 @@ def _piece(read, grid, model, ratios, tile, present, R, L, denoise, clean):
     family = model.family
     near, light = around(family.fuse_reach), around(*_light_reach(family))
     restored = cut(R, near)
-    if denoise > 0 and family.does("restore"):
-        if clean is None:
+    if making.denoise > 0 and family.does("restore"):
+        if making.clean is None:
             wide = around(family.net("restore").reach.halo)
             core = _within(near, wide)
             (result,) = model.run("restore", cut(R, wide)[np.newaxis], cut(L, wide)[np.newaxis], core=core)
             cleaned = result[0]
         else:
-            cleaned = clean[near]
-        restored = cleaned if denoise == 1 else restored + np.float32(denoise) * (cleaned - restored)
+            cleaned = making.clean[near]
+        share = np.float32(making.denoise)
+        restored = cleaned if share == 1 else restored + share * (cleaned - restored)
     image = read(*near)
     own = _within(tile, near)
-    parts: dict[str, list[Array]] = {"adjusted": [], "enhanced": [], "relit": []}
+    parts: dict[str, list[Array]] = {"adjusted": [], "lit": [], "blended": [], "enhanced": [], "relit": []}
+    fuses = {"enhanced": family.fuse, "relit": family.relit or family.fuse}
     for ratio in ratios:
         place = Place(rows=light[0], columns=light[1], height=grid.height, width=grid.width)
         lit = adjust(model, cut(R, light), cut(L, light), ratio, place)
         lit = lit[_within(near, light)]
         parts["adjusted"].append(lit[own])
-        for name, fuse in (("enhanced", family.fuse), ("relit", family.relit)):
-            of = (image, cut(R, near), cut(L, near), restored, lit)
-            parts[name].append(fuse(*of)[own] if fuse else parts["enhanced"][-1])
-    lit_pieces = [restored[own] * light for light in parts["adjusted"]]
-    image, light = image[own], cut(L, tile)
+        parts["lit"].append(restored[own] * lit[own])
+        if "blended" in making.wanted:
+            parts["blended"].append(family.blend(image, cut(L, near), restored * lit, making.doubt)[own])
+        for name in fuses.keys() & set(making.wanted):
+            parts[name].append(fuses[name](image, cut(R, near), cut(L, near), restored, lit)[own])
     return Piece(
-        rows=tile[0], columns=tile[1], image=image, R=cut(R, tile), L=light, restored=restored[own],
-        lit=lit_pieces, blended=[family.blend(image, light, piece) for piece in lit_pieces], **parts,
-    )  # fmt: skip
+        rows=tile[0],
+        columns=tile[1],
+        image=image[own],
+        R=cut(R, tile),
+        L=cut(L, tile),
+        restored=restored[own],
+        **parts,
+    )
 
 
 def _light_reach(family):

@@ -13,8 +13,12 @@ from kindling.core.errors import KindlingError
 from kindling.families.family import Family
 from kindling.families.kind.row import KIND
 from kindling.families.kind_plus.row import KIND_PLUS
+from kindling.families.retinexnet import RETINEXNET
 
-__all__ = ["FAMILIES", "KIND", "KIND_PLUS", "RUNNABLE", "Family", "family_called", "family_of", "recognise", "tied"]
+__all__ = [
+    "FAMILIES", "KIND", "KIND_PLUS", "RETINEXNET", "RUNNABLE", "Family", "family_called", "family_of", "recognise",
+    "tied",
+]  # fmt: skip
 
 OTHER_NETS = "its nets are others than KinD's"
 PORT = "its layers are others than the authors', so that KinD's functions cannot run its weights"
@@ -22,16 +26,7 @@ RAW = "it is one U-Net on raw sensor data"
 FAMILIES = (
     KIND,
     KIND_PLUS,
-    Family(
-        id="retinexnet",
-        title="RetinexNet",
-        source="weichen582/RetinexNet, model.py",
-        signs=(
-            r"DecomNet/(conv|shallow_feature_extraction|activated_layer_\d+|recon_layer)/kernel$",
-            r"RelightNet/conv2d(_\d+)?/kernel$",
-        ),
-        refused=OTHER_NETS,
-    ),
+    RETINEXNET,
     Family(
         id="retinexnet-pytorch",
         title="RetinexNet in PyTorch",

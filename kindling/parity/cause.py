@@ -7,6 +7,7 @@ Where no experiment helps, the results are looked at side by side, and what they
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -29,102 +30,136 @@ def causes(
     port: Port, arrays: Sequence[Array], reference: Run, pairs: Sequence[Pair], bars: Sequence[float]
 ) -> list[Finding]:
     """The faults of a port on one case. port: in float64, and changed by this. bars: how far each pair may be apart."""
-
-    def _best(groups: Iterable[list[Experiment]], start: tuple[int, float]) -> list[Experiment] | None:
-        """The change that leads furthest; None if none leads on."""
-        best, reached, left = None, start[0], start[1] * CLEARLY
-        for group in groups:
-            there, far = _tried(port, arrays, group, reference, pairs, bars)
-            if (there, -far) > (reached, -left):
-                best, reached, left = group, there, far
-            if there == len(pairs):
-                break
-        return best
-
+    trial = _Trial(port, arrays, reference, pairs, bars)
     findings: list[Finding] = []
     run = port.run(arrays)
-    first, far = _score(run, reference, pairs, bars)
-    for _ in range(MOST_FAULTS):
-        if first == len(pairs):
-            break
-        single = _groups(port, run, pairs[first])
-        best = _best(single, (first, far))
-        if best is None:
-            best = _best(_two_at_once(single, run, pairs[first]), (first, far))
+    score = trial.score()
+    while score.equal < len(pairs) and len(findings) < MOST_FAULTS:
+        failed = pairs[score.equal]
+        single = _single(port, run, failed)
+        best = trial.first_that_helps(([one] for one in single), score)
+        best = best or trial.first_that_helps(_two_at_once(single, run, failed), score)
         if best is None:
             break
+        best = trial.everywhere(best, run)
         for one in best:
             one.begin()
-        findings += [_finding(list(one), port.name) for _, one in itertools.groupby(best, lambda one: one.group)]
-        run = port.run(arrays)
-        first, far = _score(run, reference, pairs, bars)
-    if first == len(pairs) and findings:
-        sentence = (
-            f"with {'that' if len(findings) == 1 else 'all of that'} put right, {port.name} computes the reference"
-        )
+        findings += [_finding(list(own), port.name) for _, own in itertools.groupby(best, lambda one: one.group)]
+        run, score = port.run(arrays), trial.score()
+    if score.equal == len(pairs) and findings:
+        which = "that" if len(findings) == 1 else "all of that"
+        sentence = f"with {which} put right, {port.name} computes the reference"
         findings.append(Finding(kind="together", sentence=sentence, names=()))
-    elif first < len(pairs):
-        findings += _looks(pairs[first], reference, run, port.name)
+    elif score.equal < len(pairs):
+        findings += _looks(pairs[score.equal], reference, run, port.name)
     return findings
 
 
-def _score(run: Run, reference: Run, pairs: Sequence[Pair], bars: Sequence[float]) -> tuple[int, float]:
-    """(how many pairs in a row are equal, how far the first is that is not)."""
-    for k, (pair, most) in enumerate(zip(pairs, bars, strict=True)):
-        far = apart(pair, reference, run)[0]
-        if not far <= most:
-            return k, far
-    return len(pairs), 0.0
+@dataclass(frozen=True)
+class _Score:
+    """How far a port comes."""
+
+    equal: int
+    """How many pairs in a row are equal."""
+    far: float
+    """How far the first is that is not."""
+
+    def is_beyond(self, other: "_Score") -> bool:
+        """Whether a change that leads here helps: to a later layer, or much closer."""
+        return self.equal > other.equal or (self.equal == other.equal and self.far < CLEARLY * other.far)
 
 
-def _tried(
-    port: Port,
-    arrays: Sequence[Array],
-    group: Sequence[Experiment],
-    reference: Run,
-    pairs: Sequence[Pair],
-    bars: Sequence[float],
-) -> tuple[int, float]:
-    """The score with a change made, which is taken back."""
-    ends = []
-    try:
-        for one in group:
-            ends.append(one.begin())
-        return _score(port.run(arrays), reference, pairs, bars)
-    except Exception:  # noqa: BLE001 - a change that the net cannot run with is not what is wrong with it
-        return -1, math.inf
-    finally:
-        for end in reversed(ends):
-            end()
+class _Differs(Exception):
+    """Ends a run at the first layer that differs: what comes after it says no more."""
 
 
-def _groups(port: Port, run: Run, failed: Pair) -> list[list[Experiment]]:
-    """What to try: on the module that differs and those before it, each by itself; then the same in all of them."""
+@dataclass(frozen=True)
+class _Trial:
+    """Experiments on one case."""
+
+    port: Port
+    arrays: Sequence[Array]
+    reference: Run
+    pairs: Sequence[Pair]
+    bars: Sequence[float]
+
+    def score(self) -> _Score:
+        """Of the port as it is now. Raises what it raises."""
+        places = {pair.ours: k for k, pair in enumerate(self.pairs) if pair.is_layer}
+        found: list[_Score] = []
+
+        def watch(name: str, array: Array) -> None:
+            if name in places:
+                k = places[name]
+                far = apart(self.pairs[k], self.reference, Run(outputs={}, layers={name: array}))[0]
+                if not far <= self.bars[k]:
+                    found.append(_Score(k, far))
+                    raise _Differs
+
+        try:
+            run = self.port.run(self.arrays, watch)
+        except _Differs:
+            return found[0]
+        for k, (pair, most) in enumerate(zip(self.pairs, self.bars, strict=True)):
+            far = apart(pair, self.reference, run)[0]
+            if not far <= most:
+                return _Score(k, far)
+        return _Score(len(self.pairs), 0.0)
+
+    def changed(self, group: Sequence[Experiment]) -> _Score:
+        """The score with changes made, which are taken back."""
+        ends = []
+        try:
+            for one in group:
+                ends.append(one.begin())
+            return self.score()
+        except Exception:  # noqa: BLE001 - a change that the net cannot run with is not what is wrong with it
+            return _Score(-1, math.inf)
+        finally:
+            for end in reversed(ends):
+                end()
+
+    def first_that_helps(self, groups: Iterable[list[Experiment]], before: _Score) -> list[Experiment] | None:
+        """The first change that leads to a later layer; where none does, one that comes much closer, if any."""
+        best, reached = None, before
+        for group in groups:
+            score = self.changed(group)
+            if score.equal > before.equal:
+                return group
+            if score.is_beyond(reached) or (best and score.equal == reached.equal and score.far < reached.far):
+                best, reached = group, score
+        return best
+
+    def everywhere(self, best: list[Experiment], run: Run) -> list[Experiment]:
+        """The same change in every module that allows it, if that leads further than in one."""
+        if len(best) != 1:
+            return best
+        images = shapes_before(run)
+        ran = {name.partition(" (")[0] for name in run.layers}
+        modules = [(name, module) for name, module in self.port.module.named_modules() if name in ran]
+        alike = [one for name, module in modules for one in experiments(name, module, images)]
+        group = [one for one in alike if (one.kind, one.group) == (best[0].kind, best[0].group)]
+        return group if len(group) > 1 and self.changed(group).is_beyond(self.changed(best)) else best
+
+
+def _single(port: Port, run: Run, failed: Pair) -> list[Experiment]:
+    """What to try on the module that differs and on those before it, the likeliest faults first."""
     ran = [name.partition(" (")[0] for name in run.layers]
     until = ran.index(failed.ours.partition(" (")[0]) + 1 if failed.is_layer else len(ran)
-    before = list(dict.fromkeys(ran[:until]))
+    before = list(dict.fromkeys(ran[:until]))[::-1][:NEAR]
     modules: dict[str, Any] = dict(port.module.named_modules())
     images = shapes_before(run)
-    all_of: dict[tuple[str, str], list[Experiment]] = {}
-    single = []
-    for k, name in enumerate(reversed(before)):
-        for one in experiments(name, modules[name], images):
-            all_of.setdefault((one.kind, one.group), []).append(one)
-            if k < NEAR:
-                single.append([one])
-    # What costs least to believe comes first: one module, then one fault made everywhere.
+    found = [one for name in before for one in experiments(name, modules[name], images)]
     order = {"padding": 0, "epsilon": 1, "flatten": 2, "gates": 3}
-    single.sort(key=lambda group: order.get(group[0].kind, 4 + (group[0].group != "relu")))
-    return [*single, *(group for group in all_of.values() if len(group) > 1)]
+    return sorted(found, key=lambda one: order.get(one.kind, 4 + (one.group != "relu")))
 
 
-def _two_at_once(single: Sequence[list[Experiment]], run: Run, failed: Pair) -> Iterator[list[Experiment]]:
+def _two_at_once(single: Sequence[Experiment], run: Run, failed: Pair) -> Iterator[list[Experiment]]:
     """A change on the layer that differs together with one before it: where neither is enough by itself."""
     ran = [name.partition(" (")[0] for name in run.layers]
     here = failed.ours.partition(" (")[0] if failed.is_layer else next(reversed(ran), "")
-    alone = [group[0] for group in single if len(group) == 1]
-    own = [one for one in alone if one.module == here]
-    before = [one for one in alone if one.module != here and one.kind in ("padding", "activation", "epsilon")]
+    own = [one for one in single if one.module == here]
+    before = [one for one in single if one.module != here and one.kind in ("padding", "activation", "epsilon")]
     pairs = ([first, second] for second in own for first in before)
     yield from itertools.islice(pairs, MOST_PAIRS)
 
@@ -132,7 +167,7 @@ def _two_at_once(single: Sequence[list[Experiment]], run: Run, failed: Pair) -> 
 def _finding(group: Sequence[Experiment], port: str) -> Finding:
     names = tuple(f"{port}/{one.module.replace('.', '/')}/" for one in group)
     also = f"; so in {len(group)} modules: {', '.join(one.module for one in group)}" if len(group) > 1 else ""
-    return Finding(kind=group[0].kind, sentence=f"{group[-1].sentence}{also}", names=names)
+    return Finding(kind=group[0].kind, sentence=f"{group[0].sentence}{also}", names=names)
 
 
 # --- what it looks like ------------------------------------------------------------------------------------------

@@ -71,8 +71,19 @@ def _padding(name: str, module: Any) -> Iterator[Experiment]:
         f"{name} ({size}) pads by {there} on every side, and the reference as TensorFlow's SAME, the far side first"
         f"{': at a stride its pixels are shifted' if max(stride) > 1 else ''}"
     )
+    if max(stride) == 1 and _is_centred(module, kernel):
+        return  # where SAME is the same on both sides
     forward = _transposed_same(module) if any("Transpose" in kind for kind in kinds) else _same(module, kinds)
     yield _forward("padding", name, module, sentence, forward, "padding")
+
+
+def _is_centred(module: Any, kernel: tuple[int, ...]) -> bool:
+    """Whether a module of stride 1 pads half of an odd kernel on every side."""
+    if isinstance(module.padding, str):
+        return module.padding == "same"
+    spread = _wide(getattr(module, "dilation", 1), len(kernel))
+    padding = _wide(module.padding, len(kernel))
+    return all(p == d * (k - 1) / 2 for p, d, k in zip(padding, spread, kernel, strict=True))
 
 
 def _same(module: Any, kinds: Sequence[str]) -> Callable[[Any], Any]:

@@ -8,6 +8,7 @@ What the numbers mean is in kindling/parity/check.py and docs/parity.md; this fi
 
 import io
 import json
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -64,11 +65,11 @@ def _diagnosis(report):
     for row in report.first_differences:
         why = row.note or f"by {number(row.difference)} of its largest value"
         lines.append(f"{row.case}: the first layer that differs is {row.what} ({why})")
-        lines += [
-            f"its weights: {f.sentence}" for f in (report.diagnosis.of_layer(row.what) if report.diagnosis else ())
-        ]
+        if report.diagnosis and report.diagnosis.variables:
+            lines += [f"its weights: {finding.sentence}" for finding in report.diagnosis.of_layer(row.what)]
     for finding in report.diagnosis.findings if report.diagnosis else ():
-        lines += [] if f"its weights: {finding.sentence}" in lines else [f"weights: {finding.sentence}"]
+        of_weights = "weights: " if report.diagnosis and report.diagnosis.variables else ""  # else of a net itself
+        lines += [] if f"its weights: {finding.sentence}" in lines else [f"{of_weights}{finding.sentence}"]
     lines += [f"{net}: no weights, not compared" for net in report.skipped]
     lines = list(dict.fromkeys(lines))
     return (
@@ -81,6 +82,11 @@ def _diagnosis(report):
 def _outputs_say(report):
     if report.tolerance is not None:
         return f"<p>Judged by float32 against float32, at most {report.tolerance:g} apart.</p>"
+    if report.outputs and all(row.double == math.inf and math.isfinite(row.port_error) for row in report.outputs):
+        return (
+            f"<p>One side has no float64. The exact answer is the other's; in float32 both must be as close to it as "
+            f"rounding is, or within {CLOSE_ENOUGH:g}. Figures are the largest distances.</p>"
+        )
     return (
         f"<p>Both run in float64, where they must agree to {SAME_FUNCTION:g}: then the function is the same. That "
         f"result is the exact answer, and in float32 {html.text(report.port)} must be as close to it as "

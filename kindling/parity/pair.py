@@ -16,13 +16,18 @@ from typing import Any
 import numpy as np
 
 from kindling.core.errors import KindlingError
+from kindling.core.machine import machine
 from kindling.parity.cause import causes
 from kindling.parity.check import Report, Row
 from kindling.parity.diagnosis import Diagnosis, Finding
 from kindling.parity.moves import Array
-from kindling.parity.pairing import Sides, bar, pairs_of, row, split
+from kindling.parity.pairing import Pair, Sides, bar, pairs_of, row, split
 from kindling.parity.ports import Layout, Port, Run
 from kindling.parity.references import Reference, opened
+from kindling.parity.spread import Seen, Spread, seen, spread
+from kindling.version import __version__
+
+PACKAGES = ("numpy", "torch", "tensorflow", "tensorflow-cpu", "onnxruntime")
 
 Inputs = Array | tuple[Array, ...] | Sequence[Array] | Mapping[str, Array | tuple[Array, ...]]
 
@@ -55,8 +60,11 @@ def compare(
     rows: list[Row] = []
     layers: list[Row] = []
     findings: list[Finding] = []
+    spreads: list[Spread] = []
+    inputs_seen: list[Seen] = []
     for case, arrays in _cases(inputs).items():
         theirs, theirs_double = _run_reference(original, case, arrays)
+        inputs_seen += [seen(case, array, photo=False) for array in arrays[:1]]
         try:
             ours, ours_double = single.run(arrays), double.run(arrays)
         except Exception as error:  # noqa: BLE001 - whatever a wrong port raises is a finding, and is shown as one
@@ -67,6 +75,7 @@ def compare(
         sides = Sides(case=case, reference=theirs, reference_double=theirs_double, port=ours, port_double=ours_double)
         pairs = pairs_of(sides.exact, ours_double)
         found = [row(pair, sides, single.name, tolerance) for pair in pairs]
+        spreads += _spreads(pairs, sides)
         layers += [one for one, pair in zip(found, pairs, strict=True) if pair.is_layer]
         rows += [one for one, pair in zip(found, pairs, strict=True) if not pair.is_layer]
         if len(theirs.outputs) != len(ours.outputs):
@@ -80,7 +89,23 @@ def compare(
             findings = causes(double, arrays, sides.exact, pairs, bars)
             double = Port(port, "float64", layout)  # the other one was changed
     diagnosis = Diagnosis(variables=(), findings=tuple(findings)) if findings else None
-    return Report(rows, layers, [], tolerance, original.name, single.name, diagnosis)
+    return Report(
+        rows, layers, [], tolerance, original.name, single.name, diagnosis,
+        inputs=inputs_seen, spreads=spreads, about={"kindling": __version__, **machine(PACKAGES)},
+    )  # fmt: skip
+
+
+def _spreads(pairs: Sequence[Pair], sides: Sides) -> list[Spread]:
+    """How far off how many values of each output are."""
+    found = []
+    for pair in pairs:
+        if not pair.is_layer:
+            ours = sides.port.outputs[pair.ours]
+            theirs = sides.reference.outputs[pair.theirs[0]]
+            exact = (sides.reference_double or sides.port_double).outputs
+            name = pair.theirs[0] if sides.reference_double else pair.ours
+            found += spread(sides.case, pair.what, exact[name], theirs, ours)
+    return found
 
 
 def _cases(inputs: Inputs) -> dict[str, list[Array]]:

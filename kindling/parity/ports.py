@@ -3,8 +3,9 @@
 The module itself is never touched: a copy of it, in evaluation mode, is run with hooks on every module inside.
 """
 
+import collections
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -35,16 +36,24 @@ class Port:
 
     def __init__(self, module: Any, precision: Precision, layout: Layout = "channels last"):
         self.torch = import_framework("torch", "comparing with a PyTorch module")
-        self.module = copy.deepcopy(module).eval().cpu().to(getattr(self.torch, precision))
-        self.precision, self.layout = precision, layout
         self.name = type(module).__name__
+        own = copy.deepcopy(module).eval().cpu().to(getattr(self.torch, precision))
+        if not any(True for _ in own.children()):  # a single layer becomes the only one of a net
+            own = self.torch.nn.Sequential(collections.OrderedDict({self.name.lower(): own}))
+        self.module = own
+        self.precision, self.layout = precision, layout
 
-    def run(self, arrays: Sequence[Array]) -> Run:
-        """One run on the reference's inputs. Raises whatever the module raises."""
+    def run(self, arrays: Sequence[Array], watch: Callable[[str, Array], None] | None = None) -> Run:
+        """One run on the reference's inputs. Raises whatever the module raises.
+
+        watch: is shown every layer when it is there, and may end the run by raising.
+        """
         layers: dict[str, Array] = {}
         inputs: dict[str, Array] = {}
         handles = [
-            module.register_forward_hook(self._hook(name, layers, inputs), prepend=True)  # before what is put behind it
+            module.register_forward_hook(
+                self._hook(name, layers, inputs, watch), prepend=True
+            )  # before what is put behind it
             for name, module in self.module.named_modules()
             if name
         ]
@@ -57,7 +66,9 @@ class Port:
         outputs = {name: self._taken(tensor) for name, tensor in flat(given).items()}
         return Run(outputs=outputs, layers=layers, inputs=inputs)
 
-    def _hook(self, name: str, layers: dict[str, Array], inputs: dict[str, Array]) -> Any:
+    def _hook(
+        self, name: str, layers: dict[str, Array], inputs: dict[str, Array], watch: Callable[[str, Array], None] | None
+    ) -> Any:
         def keep(module: Any, given: Any, result: Any) -> None:
             first = next(iter(flat(result).values()), None)
             if first is None:
@@ -67,6 +78,8 @@ class Port:
             layers[called] = self._taken(first)
             if given and hasattr(given[0], "detach"):
                 inputs[called] = self._taken(given[0])
+            if watch is not None:
+                watch(called, layers[called])
 
         return keep
 

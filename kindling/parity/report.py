@@ -40,7 +40,7 @@ def print_parity(report: Report, console: Console, all_layers: bool = False) -> 
             console.print()
     for row in report.first_differences:
         console.print(f"{row.case}: the first layer that differs is {row.what}{_because(row)}", markup=False)
-        for finding in report.diagnosis.of_layer(row.what) if report.diagnosis else ():
+        for finding in report.diagnosis.of_layer(row.what) if report.diagnosis and report.diagnosis.variables else ():
             console.print(f"    its weights: {finding.sentence}", markup=False)
     if report.diagnosis and not report.diagnosis.variables:  # of the nets themselves, not of their weights
         for finding in report.diagnosis.findings:

@@ -106,6 +106,12 @@ class Photo:
             part[self.alpha[rows, columns, 0] == 0] = stretch(self._mean / self._scale)
         return part
 
+    @property
+    def step(self) -> float:
+        """What one level of the file is worth in `stretched`: 1/255 and more, of 16 bits 1/65535 and more."""
+        low, high = self._range
+        return float(1 / (self._scale * np.maximum(high - low, np.float32(0.001))))
+
     def _stretch(self, numbers):
         low, high = self._range
         return (numbers - low) / np.maximum(high - low, np.float32(0.001))

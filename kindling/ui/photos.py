@@ -227,7 +227,7 @@ class PhotosTab:
         model = self._model(person, asked)
         with person.lock:
             folder = person.result_folder("pictures")
-            ratio = asked.asked if model.family.ratio is not None else "default"
+            ratio: Ratio = asked.asked if model.family.ratio is not None else "default"
             naming = Naming(ext=kind, ratios=(ratio,), parts=with_parts)
             made, problems = enhanced(
                 photos, folder, model, naming, progress=told, megapixels=self.limits.megapixels,

@@ -139,8 +139,6 @@ def test_an_index_by_another_name(adjust, tmp_path):
 SID = "SID (Learning to See in the Dark)"
 # What it is named, and variables as the public code of each model calls them.
 WILD = [
-    ("RetinexNet", ["DecomNet/shallow_feature_extraction/kernel", "DecomNet/recon_layer/bias"]),
-    ("RetinexNet", ["RelightNet/conv2d/kernel", "RelightNet/conv2d_1/kernel"]),
     ("RetinexNet in PyTorch", ["DecomNet.net1_conv0.weight", "DecomNet.net1_recon.bias"]),
     ("RetinexNet in PyTorch", ["module.net2_conv0_1.weight", "module.net2_fusion.bias"]),
     (SID, ["g_conv1_1/weights", "g_conv5_2/weights", "g_conv10/weights", "Variable"]),

@@ -155,7 +155,7 @@ def test_fetched_weights_are_weights(authors, tmp_path, weights, monkeypatch, ca
     assert [row.size for row in table] == [original.size for original in ORIGINALS]
     monkeypatch.setattr(authors, "table", table)
     monkeypatch.setattr(
-        "convert.originals.fetching.fetch", lambda to, source, show: authors.fetch(to, source, show=show)
+        "convert.originals.fetching.fetch", lambda to, source, show, family: authors.fetch(to, source, show=show)
     )
     assert main(["fetch", "--to", str(tmp_path / "to"), "--from", str(authors.zipped())]) == 0
     said = capsys.readouterr()

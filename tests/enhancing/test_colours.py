@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 
+from kindling.enhancing.prepared import prepare
 from kindling.families.kind.fusion import LUMA, blend, coloured, noise
+from kindling.photos.photo import Photo
+from tests.support.models import FakeModel
 
 RANDOM = np.random.default_rng(5)
 PHOTO = np.kron(RANDOM.uniform(0.05, 0.5, (4, 5, 3)), np.ones((24, 24, 1))).astype(np.float32)
@@ -53,3 +56,41 @@ def test_a_photo_too_small_to_measure_has_none(shape):
 def test_black_stays_black():
     black = np.zeros((30, 30, 3), np.float32)
     assert (coloured(black, black, 0.01) == 0).all()
+
+
+ESTIMATOR = '{"coefficients": {"constant": 0.6931471805599453}, "least": 0.5, "most": 9.0}'
+
+
+def reddened(verb, *arrays, ratio=1.0):
+    """Nets that make everything lighter, and redder than it is."""
+    if verb == "adjust":
+        return (np.minimum(arrays[0] * np.float32(ratio), 1),)
+    return (arrays[0] * np.float32([1, 0.8, 0.7]), np.ones_like(arrays[0][..., :1]) / 2)[
+        : 2 if verb == "decompose" else 1
+    ]
+
+
+def turned(pixels, **options):
+    """How far the colours of the default picture are from the photo's, in shares of the light."""
+    model = FakeModel(reddened)
+    model.said = {"estimator": ESTIMATOR}
+    prepared = prepare(Photo(pixels), model, **options)
+    picture = prepared.render([("enhanced", 1.5)])["enhanced", 1.5].astype(float) / 255
+    np.testing.assert_allclose(prepared.at(1.5), picture, atol=1 / 255)
+    return np.abs(shares(picture)[MIDDLES] - shares(prepared.image)[MIDDLES]).max()
+
+
+def test_the_default_picture_takes_the_colours_of_a_clean_photo_and_no_noisy_ones():
+    clean = np.round(255 * PHOTO).astype(np.uint8)
+    noisy = np.round(255 * np.clip(PHOTO + 0.05 * RANDOM.standard_normal(PHOTO.shape), 0, 1)).astype(np.uint8)
+    assert turned(clean) < 0.06 < 0.2 < turned(noisy)
+    assert turned(clean, tile=32) < 0.06
+
+
+def test_a_large_photo_is_looked_at_in_strips(monkeypatch):
+    from kindling.enhancing import prepared as module
+
+    clean = np.round(255 * PHOTO).astype(np.uint8)
+    monkeypatch.setattr(module, "SEEN", 5000)
+    monkeypatch.setattr(module, "STRIP", 16)
+    assert turned(clean) < 0.06

@@ -126,6 +126,87 @@ def test_several_faults_are_found_one_after_the_other():
     assert report.diagnosis.findings[-1].sentence == "with all of that put right, Net computes the reference"
 
 
+def same(operation, size, kernel, stride):
+    """(TensorFlow's operation with SAME, PyTorch's module that pads on every side alike)."""
+    import tensorflow as tf
+    import torch
+
+    weights = np.random.default_rng(kernel).standard_normal((kernel, kernel, 2, 2))
+    about = {"kernel_size": kernel, "stride": stride, "padding": (kernel - 1) // 2}
+    if operation == "conv":
+        module = torch.nn.Conv2d(2, 2, bias=False, **about)
+        run = lambda x: tf.nn.conv2d(x, weights.astype(x.dtype), stride, "SAME")  # noqa: E731
+    elif operation == "transposed":
+        out = [1, size * stride, (size + 1) * stride, 2]
+        module = torch.nn.ConvTranspose2d(2, 2, bias=False, output_padding=1, **about)
+        run = lambda x: tf.nn.conv2d_transpose(x, weights.astype(x.dtype), out, stride, "SAME")  # noqa: E731
+    else:
+        module = torch.nn.MaxPool2d(**about) if operation == "max" else torch.nn.AvgPool2d(**about)
+        run = lambda x: tf.nn.pool(x, [kernel, kernel], operation.upper(), [stride, stride], "SAME")  # noqa: E731
+    if operation in ("conv", "transposed"):
+        module.weight.data = torch.from_numpy(weights.transpose(3, 2, 0, 1).copy())
+    return run, module
+
+
+@pytest.mark.tf
+@pytest.mark.parametrize(
+    ("operation", "size", "kernel", "stride"),
+    [
+        ("conv", 8, 3, 2),
+        ("conv", 7, 5, 3),
+        ("max", 8, 3, 2),
+        ("avg", 8, 3, 2),
+        ("avg", 7, 2, 2),
+        ("transposed", 6, 3, 2),
+    ],
+)
+def test_same_of_every_operation(operation, size, kernel, stride):
+    run, module = same(operation, size, kernel, stride)
+    report = compare(lambda x: run(x).numpy(), module, RNG.standard_normal((1, size, size + 1, 2)))
+    assert [finding.kind for finding in report.diagnosis.findings] == ["padding", "together"]
+
+
+def right_and_wrong(fault):
+    """Two modules of PyTorch, of which the second has the fault."""
+    import torch
+
+    if fault == "resize":
+        return (torch.nn.Upsample(scale_factor=2, mode="bilinear", align_corners=corners) for corners in (False, True))
+    if fault == "slope":
+        return (torch.nn.LeakyReLU(slope) for slope in (0.2, 0.01))
+    make = torch.nn.LSTM if fault == "lstm" else torch.nn.GRU
+    order = (0, 2, 1, 3) if fault == "lstm" else (1, 0, 2)
+    right, wrong = (make(3, 2, batch_first=True).double() for _ in range(2))
+    for key, value in right.state_dict().items():
+        blocks = value.chunk(len(order))
+        wrong.state_dict()[key].copy_(torch.cat([blocks[k] for k in order]))
+    return right, wrong
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "sentence"),
+    [
+        ("resize", "resize", "resizes with align_corners=True, and the reference with False"),
+        ("slope", "activation", "has a slope of 0.01 below 0, and the reference 0.2, tf.nn.leaky_relu's default"),
+        ("lstm", "gates", "holds its gates in the order i, c, f, o of TF1's cells"),
+        ("gru", "gates", "holds its gates in the order z, r, h of Keras"),
+    ],
+)
+def test_faults_of_single_layers(fault, kind, sentence):
+    import torch
+
+    right, wrong = right_and_wrong(fault)
+
+    def run(x):
+        with torch.no_grad():
+            return right.to(getattr(torch, x.dtype.name))(torch.from_numpy(x))
+
+    x = RNG.standard_normal((2, 4, 3) if kind == "gates" else (1, 3, 4, 5))
+    first, last = compare(run, wrong, x, layout="same").diagnosis.findings
+    assert (first.kind, last.kind) == (kind, "together")
+    assert sentence in first.sentence
+
+
 @pytest.mark.tf
 def test_the_module_is_left_as_it_is():
     net = port("padding", "epsilon").train()

@@ -13,8 +13,8 @@ import numpy as np
 import convert
 from kindling.families.registry import FAMILIES, Family
 
-SEEDS = {"kind_plus": 2020}
-RELEASED = {"kind_plus": "checkpoint"}  # where the weights that can be had lie
+SEEDS = {"kind_plus": 2020, "retinexnet": 2021}
+RELEASED = {"kind_plus": "checkpoint", "retinexnet": "checkpoint/Decom"}  # where the weights that can be had lie
 
 
 def families(*ids: str) -> list[Family]:
@@ -38,7 +38,10 @@ def _drawn(random, name, shape):
     z = random.standard_normal(shape)
     if leaf in ("weights", "kernel"):
         transposed = scope.startswith(("conv_up", "g_up"))
+        z = 0.02 * z if (scope, leaf) == ("conv2d_8", "kernel") else z  # the light, which nothing bounds
         return np.sqrt(2 / (shape[0] * shape[1] * shape[3 if transposed else 2])) * z
+    if leaf == "bias":
+        return 0.05 * z + (0.6 if scope == "conv2d_8" else 0)
     if leaf == "gamma":
         return 1 + 0.1 * z
     return np.exp(0.2 * z) if leaf == "moving_variance" else 0.05 * z
@@ -59,6 +62,11 @@ GOLDENS = {  # of a family: files, the net's verb, its inputs and outputs in the
         ("decom_*", "decompose", ("x",), ("R", "L")),
         ("adjust_*", "adjust", ("i", "ratio"), ("out",)),
         ("restoration_[0-9]*", "restore", ("r", "i"), ("out",)),
+    ),
+    "retinexnet": (
+        ("chain_*", "decompose", ("x",), ("R", "L")),
+        ("chain_*", "adjust", ("L", "R"), ("delta",)),
+        ("relight_*", "adjust", ("L", "R"), ("delta",)),
     ),
 }
 

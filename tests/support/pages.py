@@ -26,7 +26,9 @@ class Block:
 
     @property
     def commands(self) -> list[str]:
-        """The commands of a block of shell, without comments, each on one line."""
+        """The commands of a block of shell, without comments, each on one line; of other blocks none."""
+        if self.language != "sh":
+            return []
         lines = self.text.replace("\\\n", " ").splitlines()
         return [command for line in lines if (command := _without_comment(line))]
 

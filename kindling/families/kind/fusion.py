@@ -13,6 +13,7 @@ SIGMA = 3.0  # evaluate.py: filters.gaussian(r_gray, 3)
 RADIUS = 12  # skimage cuts the gaussian at 4 sigma
 BRIGHT = 8  # the power of L in `blend`
 SPREAD = 2.0  # sigma of the gaussian that colours are looked at through
+COLOUR_RADIUS = 8  # which is cut at 4 sigma
 TOLD = 40.0  # so many deviations of the noise is the light at which a colour is believed by half
 LEAST, MOST = 0.25, 4.0  # what a channel is multiplied by, at most
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
@@ -64,6 +65,11 @@ def coloured(image: np.ndarray, lit: np.ndarray, doubt: float) -> np.ndarray:
     turned = lit * gains
     kept: np.ndarray = turned * ((lit @ LUMA) / np.maximum(turned @ LUMA, np.float32(1e-6)))[..., np.newaxis]
     return kept.astype(lit.dtype, copy=False)
+
+
+def doubt(deviation: float, step: float) -> float:
+    """The light below which colours are not believed. deviation: of the photo's noise. step: one level of its file."""
+    return float(np.hypot(TOLD * deviation, step))
 
 
 def noise(image: np.ndarray) -> float:
