@@ -271,7 +271,9 @@ class Prepared:
     @cached_property
     def _doubt(self) -> float:
         """The light below which the photo's colours are not believed; infinite where a picture takes none of them."""
-        if self.grey or self.model.family.fuse_reach < fusion.COLOUR_RADIUS:
+        family = self.model.family
+        # Behind a wall a tile and the whole photo have other light in view, so that tiles would show.
+        if self.grey or family.multiple > 1 or family.fuse_reach < fusion.COLOUR_RADIUS:
             return math.inf
         height, width = self.size
         strips = max(1, min(-(-height // STRIP), int(SEEN / (width * STRIP))))
