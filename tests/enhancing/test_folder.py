@@ -17,7 +17,7 @@ from kindling.photos.jobs import Naming, find_photos, plan
 class Brighter:
     """A model without a framework: every net halves the distance to 1, and the photo's sizes are counted."""
 
-    family, runtime, device, precision, said = KIND, "none", "cpu", "float32", {}  # noqa: RUF012 - never changed
+    family, runtime, device, precision, said = KIND, "none", "cpu", "float32", {}
     nets = frozenset(net.scope for net in KIND.nets)
 
     def __init__(self):
