@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
 from kind_torch import layers
+from kind_torch.families.retinexnet import nearest
 from kind_torch.model import lrelu
 from kind_torch.nets import Nets
 from kindling.core.errors import KindlingError
@@ -29,7 +30,7 @@ __all__ = ["load", "write"]
 
 OPSET = 18
 IR_VERSION = 10  # of ONNX's file format; newer runtimes read it, and so do those of two years ago
-FUNCTIONS = layers.concat, layers.conv2d_transpose, layers.max_pool2d, lrelu  # that fx takes as one step each
+FUNCTIONS = layers.concat, layers.conv2d_transpose, layers.max_pool2d, lrelu, nearest  # that fx takes as one step each
 TO_NCHW, TO_NHWC = (0, 3, 1, 2), (0, 2, 3, 1)
 EXAMPLE = (2, 24, 40)  # n, h, w that torch.export traces with; its program is for all sizes
 
@@ -174,7 +175,7 @@ class _Writer:
         if node.op == "call_module":
             module = root.get_submodule(str(node.target))
             return MODULES[type(module)](self, node.name.removeprefix("net_"), module, name_of(node.args[0]))
-        convert = OPERATIONS.get(node.target) if callable(node.target) else None
+        convert = OPERATIONS.get(node.target)
         if convert is None:
             raise KindlingError(f"{node.target} in {type(self.module).__name__} has no operation in ONNX here")
         return convert(self, node.name, *name_of(node.args), **name_of(node.kwargs))
@@ -234,6 +235,31 @@ def _leaky(writer: _Writer, name: str, x: str, negative_slope: float = 0.2, inpl
     return writer.node("LeakyRelu", x, name, alpha=negative_slope)
 
 
+def _nearest(writer: _Writer, name: str, x: str, like: str, scales: tuple[int, int], place: None) -> str:
+    """TensorFlow's old rule, floor(i * in / out), over a whole photo."""
+    batch = writer.node("Shape", x, f"{name}/batch", start=0, end=2)
+    size = writer.node("Shape", like, f"{name}/size", start=2, end=4)
+    sizes = writer.node("Concat", [batch, size], f"{name}/sizes", axis=0)
+    rule = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor", "mode": "nearest"}
+    return writer.node("Resize", [x, "", "", sizes], name, **rule)
+
+
+def _amax(writer: _Writer, name: str, x: str, dim: int, keepdim: bool = False) -> str:
+    axes = writer.constant(f"{name}/axes", np.array([dim]))
+    return writer.node("ReduceMax", [x, axes], name, keepdims=int(keepdim))
+
+
+def _split(writer: _Writer, name: str, x: str, sizes: list[int], dim: int = 0) -> list[str]:
+    parts = [f"{name}/{k}" for k in range(len(sizes))]
+    lengths = writer.constant(f"{name}/sizes", np.array(sizes))
+    writer.nodes.append(writer.helper.make_node("Split", [x, lengths], parts, name=name, axis=dim))
+    return parts
+
+
+def _item(writer: _Writer, name: str, parts: list[str], index: int) -> str:
+    return parts[index]
+
+
 def _plain(op: str) -> Callable[..., str]:
     def convert(writer: _Writer, name: str, *inputs: str, **_: Any) -> str:
         return writer.node(op, list(inputs), name)
@@ -248,7 +274,7 @@ MODULES: Mapping[Any, Callable[..., str]] = {
     layers.batch_norm: _batch_norm,
 }
 # What a net may call, and what it becomes. A new function of kind_torch/layers.py gets a line here.
-OPERATIONS: Mapping[Any, Callable[..., str]] = {
+OPERATIONS: Mapping[Any, Callable[..., Any]] = {
     layers.conv2d_transpose: _up,
     layers.max_pool2d: _pool,
     lrelu: _leaky,
@@ -263,6 +289,10 @@ OPERATIONS: Mapping[Any, Callable[..., str]] = {
     torch.mul: _plain("Mul"),
     operator.mul: _plain("Mul"),
     operator.add: _plain("Add"),
+    operator.getitem: _item,
+    nearest: _nearest,
+    "amax": _amax,
+    "split": _split,
 }
 
 

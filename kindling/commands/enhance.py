@@ -143,7 +143,11 @@ def enhance(
         said = _said(model, asked, protocol)
         started = time.monotonic()
         with Bar(jobs) as bar:
-            notice = {"done": bar.advance, "through": bar.finish, "lost": lambda thing: left.update([thing])}
+            notice: dict[str, Any] = {
+                "done": bar.advance,
+                "through": bar.finish,
+                "lost": lambda thing: left.update([thing]),
+            }
             for job, outcome in enhance_files(jobs, model, **notice, **dials):
                 if isinstance(outcome, Exception):
                     failed.append(str(outcome) if str(job.photo) in str(outcome) else f"{job.photo}: {outcome}")

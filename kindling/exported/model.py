@@ -48,6 +48,11 @@ class Exported:
             return self._enhance(*arrays, **options)
         net = self.family.net(verb)
         call = self._call(net)
+        place = dials.pop("place", None)
+        if place is not None and (place.rows, place.columns) != (slice(0, place.height), slice(0, place.width)):
+            raise KindlingError(
+                f"--runtime {self.runtime} takes {self.family.title}'s {net.scope} over whole photos only: --tile 0"
+            )
         inputs = self._inputs(net, arrays, dials)
         for span, length in zip(core or (), inputs[0].shape[1:3], strict=core is not None):
             if not 0 <= span.start < span.stop <= length:
@@ -105,11 +110,13 @@ class Exported:
     def _enhance(self, x: Array, *, ratio: Any = RATIO, adjustment: bool = False) -> tuple[Array, ...]:
         """The chain of the family's own program. adjustment: of one that adjusts its light only on demand."""
         R, L = self.run("decompose", x)
-        (restored,) = self.run("restore", R, L)
+        restored = self.run("restore", R, L)[0] if self.family.does("restore") else R
         fuse = self.family.relit if adjustment and self.family.relit else self.family.fuse
         adjusted = np.ones_like(L)
         if adjustment or not self.family.relit:
-            (adjusted,) = self.run("adjust", L, ratio=ratio)
+            reads = self.family.net("adjust").reads
+            given = [{"R": R, "L": L}[name] for name in reads if name in ("R", "L")]
+            (adjusted,) = self.run("adjust", *given, **({"ratio": ratio} if "ratio" in reads else {}))
         assert fuse is not None  # a family that runs has one
         parts = zip(x, R, L, restored, adjusted, strict=True)
         return (np.stack([fuse(*images) for images in parts]).astype(np.float32),)
