@@ -25,7 +25,8 @@ FLOORS = (
     ("kind_tf", "kind_torch"),
     ("kindling.runtimes",),
     ("kindling.api",),
-    ("kindling.commands", "kindling.ui", "kindling.ray"),
+    ("kindling.ui", "kindling.ray"),
+    ("kindling.commands",),
     ("kindling.cli",),
     ("kindling", "kindling.__main__", "convert.__main__"),  # what is typed: `import kindling`, `python -m ...`
 )
