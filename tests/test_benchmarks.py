@@ -24,6 +24,7 @@ NEEDS = {
     "protocols": (),
     "ratios": (),
     "rounding": ("tf", "torch"),
+    "scale": (),
     "split": (),
     "training_step": ("tf", "torch"),
 }

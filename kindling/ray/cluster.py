@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,13 +19,12 @@ __all__ = ["Share", "Weights", "connected", "goes_on", "options", "read_weights"
 
 STORE = 256e6  # bytes of the object store of a Ray that is started here: no photo goes through it
 MEMORY = 2e9  # bytes that an actor may take: 1 GB for the nets, and the photo beside them
-LOGGERS = ("ray", "ray.data")
 # Read by Ray when it is imported or started.
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_DEDUP_LOGS": "0",
+    "RAY_BACKEND_LOG_LEVEL": "fatal",
 }
 
 
@@ -83,25 +83,28 @@ def connected(address: str | None = None) -> Iterator[Any]:
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     ray = import_framework("ray", "--on ray")
-    began = not ray.is_initialized()
-    if began:
-        alone = {} if _is_elsewhere(address) else {"object_store_memory": STORE}
-        try:
-            ray.init(
-                address=address, include_dashboard=None if address else False, log_to_driver=False,
-                logging_level=logging.ERROR, **alone,
-            )  # fmt: skip
-        except (ConnectionError, ValueError, RuntimeError) as error:
-            raise KindlingError(f"--address {address}: there is no Ray cluster: {error}") from error
-    for logger in LOGGERS:
-        logging.getLogger(logger).setLevel(logging.ERROR)
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = context.print_on_execution_start = False
-    try:
+    if ray.is_initialized():  # by the program that calls, whose logging and cluster they are
         yield ray
-    finally:
-        if began:
+        return
+    alone = {} if _is_elsewhere(address) else {"object_store_memory": STORE}
+    before = logging.root.manager.disable
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"ray\..*")
+        logging.disable(logging.WARNING)  # Ray sets its own loggers' levels anew with every data set
+        try:
+            try:
+                ray.init(
+                    address=address, include_dashboard=None if address else False, log_to_driver=False,
+                    logging_level=logging.ERROR, **alone,
+                )  # fmt: skip
+            except Exception as error:  # noqa: BLE001 - Ray raises bare ones too
+                where = f"--address {address}" if address else "Ray"
+                raise KindlingError(f"{where}: there is no cluster: {' '.join(str(error).split())}") from error
+            ray.data.DataContext.get_current().enable_progress_bars = False
+            yield ray
+        finally:
             ray.shutdown()
+            logging.disable(before)
 
 
 def goes_on(address: str | None) -> bool:
@@ -134,12 +137,14 @@ def share_of(resources: Mapping[str, float], actors: int | None = None, device: 
     return Share(actors=count, cpus=cores // count, gpus=float(int(each)) if each > 1 else each)
 
 
-def options(share: Share) -> dict[str, Any]:
-    """Of Ray Data's map_batches, for actors that come back when they are killed, and whose work is then done again."""
+def options(share: Share, most: int | None = None) -> dict[str, Any]:
+    """Of Ray Data's map_batches, whose actors come back when they are killed, and then do their task again.
+
+    most: tasks there are, and so actors that have something to do.
+    """
     from ray.data import ActorPoolStrategy
 
     # Two tasks wait at each actor, so that it is never idle; Ray sets OMP_NUM_THREADS by num_cpus.
-    return {
-        "compute": ActorPoolStrategy(size=share.actors, max_tasks_in_flight_per_actor=2),
-        "num_cpus": share.cpus, "num_gpus": share.gpus, "max_restarts": -1, "max_task_retries": -1,
-    }  # fmt: skip
+    size = min(share.actors, most or share.actors)
+    pool = ActorPoolStrategy(size=size, max_tasks_in_flight_per_actor=2)
+    return {"compute": pool, "num_cpus": share.cpus, "num_gpus": share.gpus}

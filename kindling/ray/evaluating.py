@@ -131,7 +131,7 @@ def _outcomes(ray, steps, weights, settings, share, batch):
     blocks = [pa.table({"step": pa.array(block, pa.binary())}) for block in batched(pickled, batch)]
     dataset = ray.data.from_arrow(blocks).map_batches(
         _Evaluator, fn_constructor_kwargs={"weights": weights, "settings": settings}, batch_size=None,
-        batch_format="pyarrow", **cluster.options(share),
+        batch_format="pyarrow", **cluster.options(share, len(blocks)),
     )  # fmt: skip
     for table in dataset.iter_batches(batch_size=None, batch_format="pyarrow"):
         for pickled_outcome in table["outcome"].to_pylist():

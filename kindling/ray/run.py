@@ -190,7 +190,7 @@ def _rows(ray, tasks, order, weights, share):
     given = [pa.Table.from_pylist(block) for block in blocks(tasks, order["batch"])]
     dataset = ray.data.from_arrow(given).map_batches(
         Enhancer, fn_constructor_kwargs={"order": Order(weights=weights, **order)}, batch_size=None,
-        batch_format="pyarrow", **cluster.options(share),
+        batch_format="pyarrow", **cluster.options(share, len(given)),
     )  # fmt: skip
     with contextlib.closing(iter(dataset.iter_batches(batch_size=None, batch_format="pyarrow"))) as results:
         for table in results:

@@ -1,23 +1,30 @@
 """One Ray for all tests that need it, of two cores, and photos of several kinds."""
 
 import logging
+import os
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from kindling.ray.cluster import QUIET
 from tests.support.photos import ICC, exif
 
 
 @pytest.fixture(scope="session")
 def ray():
     """The library, started: a run that finds it so leaves it running."""
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
     ray = pytest.importorskip("ray", reason="Ray is not installed: pip install -e '.[ray]'")
+    logging.disable(logging.WARNING)  # what Ray says of every data set
     ray.init(
         num_cpus=2, include_dashboard=False, object_store_memory=200e6, log_to_driver=False, logging_level=logging.ERROR
     )
+    ray.data.DataContext.get_current().enable_progress_bars = False
     yield ray
     ray.shutdown()
+    logging.disable(logging.NOTSET)
 
 
 def noise(height, width, seed=0, top=60):

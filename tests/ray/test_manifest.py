@@ -66,7 +66,7 @@ def test_a_place_never_writes_over_what_is_there(tmp_path, scheme):
     assert place.names("a") == ["x.png"]
     place.delete(["a/x.png", "gone.png"])
     assert place.names("a") == []
-    assert not [path for path in (tmp_path / "out").rglob(".kindling-*")]
+    assert not list((tmp_path / "out").rglob(".kindling-*"))
 
 
 def test_a_row_a_picture_and_the_latest_counts(tmp_path):

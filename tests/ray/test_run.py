@@ -61,7 +61,7 @@ def digests(rows):
 
 
 def test_the_pictures_of_one_process(enhance, alone, photos, tmp_path):
-    """Every byte; a bad photo is a row and a sentence; a second run does what is missing, and refuses what is foreign."""
+    """Every byte; a bad photo is a row and a sentence; a second run does what is missing, and what is foreign stays."""
     code, out, err = enhance()
     assert code == 2
     assert "broken.jpg: damaged or not readable as a photo" in err
