@@ -97,7 +97,7 @@ def connected(address: str | None = None) -> Iterator[Any]:
                     address=address, include_dashboard=None if address else False, log_to_driver=False,
                     logging_level=logging.ERROR, **alone,
                 )  # fmt: skip
-            except Exception as error:  # noqa: BLE001 - Ray raises bare ones too
+            except Exception as error:  # Ray raises bare ones too
                 where = f"--address {address}" if address else "Ray"
                 raise KindlingError(f"{where}: there is no cluster: {' '.join(str(error).split())}") from error
             ray.data.DataContext.get_current().enable_progress_bars = False

@@ -1,4 +1,4 @@
-"""One Ray for all tests that need it, of two cores, and photos of several kinds."""
+"""One Ray for all tests that need it, of two cores, or the one at $RAY_ADDRESS, and photos of several kinds."""
 
 import logging
 import os
@@ -18,9 +18,10 @@ def ray():
         os.environ.setdefault(name, value)
     ray = pytest.importorskip("ray", reason="Ray is not installed: pip install -e '.[ray]'")
     logging.disable(logging.WARNING)  # what Ray says of every data set
+    alone = {"num_cpus": 2, "include_dashboard": False, "object_store_memory": 200e6}
     ray.init(
-        num_cpus=2, include_dashboard=False, object_store_memory=200e6, log_to_driver=False, logging_level=logging.ERROR
-    )
+        log_to_driver=False, logging_level=logging.ERROR, **({} if os.environ.get("RAY_ADDRESS") else alone)
+    )  # fmt: skip
     ray.data.DataContext.get_current().enable_progress_bars = False
     yield ray
     ray.shutdown()
