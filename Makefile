@@ -12,17 +12,18 @@ JOBS ?= 2
 MUTANTS ?= 10000
 SEED ?= 0
 
-.PHONY: demo test test-all check bench fuzz docs coverage weights clean help
+.PHONY: demo test test-all test-ui check bench fuzz docs coverage weights clean help
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo    convert the checkpoints, prove parity, enhance a photo"
 	@echo "make test    the quick tests; with KIND_REFERENCE_DIR=<folder> also those on the authors' files"
 	@echo "make test-all  the long ones too: trainings, fuzz, installation, many processes"
+	@echo "make test-ui   the page in a real browser, axe-core included: needs Chromium, and npm for axe-core"
 	@echo "make check   formatting, lint and types"
 	@echo "make bench   speed and memory of both frameworks side by side"
 	@echo "make fuzz    10,000 broken checkpoints: each read right or refused in a sentence"
-	@echo "make docs    the generated tables and drawings in docs/"
+	@echo "make docs    the generated tables in docs/, and all of it as a site, in site/"
 	@echo "make weights SHARED=FOLDER   the default weights anew, from the pairs of photos in FOLDER: days on a CPU"
 	@echo "make coverage  all tests again, and which lines they reach"
 
@@ -51,6 +52,13 @@ test: $(READY)
 test-all: $(READY)
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
+# axe-core (MPL-2.0) looks for what people who hear the page, or use no mouse, stumble over; it stays out of git.
+.axe:
+	-npm install --prefix .axe --no-save --silent --no-audit --no-fund axe-core@4
+
+test-ui: $(READY) .axe
+	$(BIN)/python -m pytest -m ui
+
 check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -72,9 +80,10 @@ fuzz: $(READY)
 
 docs: $(READY)
 	$(BIN)/python docs/make_docs.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 weights: $(READY)
 	SHARED=$(SHARED) PYTHON=$(BIN)/python sh benchmarks/weights.sh
 
 clean:
-	rm -rf .venv build dist *.egg-info demo
+	rm -rf .venv build dist *.egg-info demo site

@@ -19,9 +19,9 @@ TF = [
 TORCH = ["torch >= 2.10"]  # older ones can be made to run code by a file loaded with weights_only
 TRAIN = ["accelerate >= 1.0", "tensorboard >= 2.18"]
 RAW = ["rawpy >= 0.24"]
-ONNX = ["onnx >= 1.17", "onnxruntime >= 1.20", "onnxscript >= 0.5"]
-OPENVINO = ["openvino >= 2025.0"]
-UI = ["gradio >= 6.0"]
+ONNX = ["onnx >= 1.17", "onnxruntime >= 1.20"]
+OPENVINO = ["onnx >= 1.17", "openvino >= 2025.0"]  # which reads the graphs that are made of weights
+UI = ["gradio >= 6.31, < 7"]  # older ones have no parts of the page that watch what they are sent
 RAY = ["ray[data] >= 2.40", "pyarrow >= 17"]
 VGG = ["torchvision >= 0.25"]  # only for its own weights of the perceptual loss; it must fit torch's very build
 DEV = [
@@ -73,7 +73,11 @@ setup(
     # The default weights lie in checkpoints/ of a checkout and in kindling/weights/ of an installation.
     packages=[*find_packages(include=["kindling*", "kind_tf*", "kind_torch*", "convert*"]), "kindling.weights"],
     package_dir={"kindling.weights": "checkpoints"},
-    package_data={"": ["py.typed"], "kindling.weights": ["*.md", "*.json", "*/checkpoint", "*/model.ckpt.*"]},
+    package_data={
+        "": ["py.typed"],
+        "kindling.ui": ["*.css", "*.html", "*.js"],
+        "kindling.weights": ["*.md", "*.json", "*/checkpoint", "*/model.ckpt.*"],
+    },
     # Photo libraries are in the base, since a person installs this to brighten a photo; they are imported when a photo
     # is read, so that a program which only wants the nets does not wait for them.
     install_requires=[

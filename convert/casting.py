@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 
 from kindling.core.errors import KindlingError
+from kindling.families.registry import KIND, Family
 
 from .soundness import is_training_state
 
@@ -17,7 +18,9 @@ def is_float(dtype: np.dtype) -> bool:
     return dtype.kind == "f" or dtype.name.startswith(("bfloat", "float"))
 
 
-def cast(variables: Mapping[str, np.ndarray], to: Precision | None) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+def cast(
+    variables: Mapping[str, np.ndarray], to: Precision | None, family: Family = KIND
+) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
     """(variables as `to`, what was done, a sentence for each precision there was); as they are if `to` is None.
 
     Training state and whole numbers are left as they are: whole numbers would have to be scaled, and nothing in the
@@ -30,7 +33,7 @@ def cast(variables: Mapping[str, np.ndarray], to: Precision | None) -> tuple[dic
     others = {
         name: array
         for name, array in variables.items()
-        if is_float(array.dtype) and array.dtype != np.float32 and not is_training_state(name)
+        if is_float(array.dtype) and array.dtype != np.float32 and not is_training_state(name, family)
     }
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused afterwards, by name
         turned = {name: array.astype(np.float32) for name, array in others.items()}

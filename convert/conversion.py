@@ -9,13 +9,14 @@ import numpy as np
 
 from kindling.core.errors import KindlingError
 from kindling.core.files import move_all_into_place, move_into_place, refuse_existing, staging
+from kindling.families.registry import KIND, Family, family_of
 from kindling.families.vgg import name_of
 from kindling.version import __version__
 
 from . import casting, vgg
 from .casting import Precision
 from .forms import bundles, registry
-from .soundness import check, differences, fingerprint, left_behind, nets_in
+from .soundness import check, differences, fingerprint, left_behind
 
 AnyPath = str | os.PathLike[str]
 
@@ -52,22 +53,25 @@ class Conversion:
         return {**plain, "files": [str(file) for file in self.files]}
 
 
-def read(path: AnyPath, *, cast: Precision | None = None, ema: bool = False) -> dict[str, np.ndarray]:
-    """The weights of the KinD nets in a file or folder of any known form.
+def read(path: AnyPath, *, cast: Precision | None = None, ema: bool = False, family: str = "") -> dict[str, np.ndarray]:
+    """The weights of the nets in a file or folder of any known form.
 
-    cast: "float32" to turn weights of another precision. ema: the exponential averages of the weights instead.
-    Returns slim name -> float32 array in TF axis order, in the order of the table of nets; every net that is there
-    is whole and finite. Optimizer slots and steps are left out. Raises KindlingError with all that is wrong.
+    cast: "float32" to turn weights of another precision. ema: the exponential averages of the weights instead. family:
+    the id of the family that they are of, "kind" or another of kindling/families/registry.py; by default it is told by
+    the file. Returns slim name -> float32 array in TF axis order, in the order of the table of nets; every net that is
+    there is whole and finite. Optimizer slots and steps are left out. Raises KindlingError with all that is wrong.
     """
     path = Path(path)
-    variables, _ = casting.cast(registry.read(path, ema=ema).variables, cast)
-    return check(variables, str(path))
+    held = registry.read(path, ema=ema, family=family)
+    variables, _ = casting.cast(held.variables, cast, held.family or KIND)
+    return check(variables, str(path), held.family)
 
 
-def read_all(path: AnyPath) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """What `read` gives, and the metadata that the file holds beside it."""
-    held = registry.read(Path(path))
-    return check(held.variables, str(path)), dict(held.metadata)
+def read_all(path: AnyPath, *, family: str = "") -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """What `read` gives, and the metadata that the file holds beside it, with the id of the family in it."""
+    held = registry.read(Path(path), family=family)
+    variables = check(held.variables, str(path), held.family)
+    return variables, {**held.metadata, **({"family": held.family.id} if held.family else {})}
 
 
 def write(
@@ -79,19 +83,22 @@ def write(
 ) -> None:
     """Write the weights of one or more whole nets in the form that `path`'s suffix asks for.
 
-    variables: as `read` returns. Everything is written under a temporary name, read back, compared bit for bit and only
+    variables: as `read` returns. metadata: what is to ride along; its "family" says whose they are where their names do
+    not. Everything is written under a temporary name, read back, compared bit for bit and only
     then moved into place, all files or none. Raises KindlingError if something is there already and not `force`, or if
     reading `path` afterwards would not give these variables.
     """
-    variables = check(variables, "the variables to be written")
-    path, whole = _free(path, variables, force)
-    own = {"family": "kind", "kindling": __version__, **(metadata or {}), "weights": fingerprint(variables)}
+    said = metadata or {}
+    family = family_of(variables, said.get("family", "")) or KIND
+    variables = check(variables, "the variables to be written", family)
+    path, whole = _free(path, variables, force, family)
+    own = {"kindling": __version__, **said, "family": family.id, "weights": fingerprint(variables)}
     files = registry.made(whole, variables, own)
     with staging(whole.parent) as folder:
         drafts = {file: folder / file.relative_to(whole.parent) for file in files}
         registry.put({drafts[file]: held for file, held in files.items()})
         draft = folder / whole.name
-        wrong = differences(variables, registry.read(bundles.prefix_of(draft)).variables)
+        wrong = differences(variables, registry.read(bundles.prefix_of(draft), family=family.id).variables)
         if wrong:
             raise KindlingError.of(f"{path}: what was written does not read back as it was", wrong, "nothing was kept")
         if draft.is_dir() and not whole.exists():
@@ -110,17 +117,19 @@ def convert_file(
     cast: Precision | None = None,
     ema: bool = False,
     dry: bool = False,
+    family: str = "",
 ) -> Conversion:
     """Read `source`, write `target`, say there where it came from. Nothing is written if `source` is not sound.
 
-    force: overwrite what is there. cast, ema: as in `read`. dry: look at everything and write nothing.
+    force: overwrite what is there. cast, ema, family: as in `read`. dry: look at everything and write nothing.
     """
     source, target = Path(source), Path(target)
     form = registry.form_of(target)
-    held = registry.read(source, ema=ema)
+    held = registry.read(source, ema=ema, family=family)
+    own_family = held.family or KIND
     is_vgg = vgg.is_vgg(held.variables)  # the features of the perceptual loss; anything else is KinD's
-    turned, said = casting.cast(held.variables, cast)
-    variables = (vgg.check if is_vgg else check)(turned, str(source))
+    turned, said = casting.cast(held.variables, cast, own_family)
+    variables = vgg.check(turned, str(source)) if is_vgg else check(turned, str(source), held.family)
     if is_vgg and not said:
         registry.hold_against_fingerprint(source, variables, held.metadata)
     came_from = {"source": source.name, "sha256": held.sha256, **({"cast": "; ".join(said)} if said else {})}
@@ -130,19 +139,22 @@ def convert_file(
         files = [target]
         vgg.write(target, variables, {**metadata, **own}, force=force, dry=dry)
     else:
-        files = registry.outputs(target, list(variables))
+        files = registry.outputs(target, list(variables), own_family)
         if dry:
-            _free(target, variables, force)
+            _free(target, variables, force, own_family)
         else:
-            write(target, variables, metadata, force=force)
+            write(target, variables, {**metadata, "family": own_family.id}, force=force)
     return Conversion(
         source=source,
         target=target,
         form=form,
-        nets=[name_of(variables)] if is_vgg else nets_in(variables),
+        nets=[name_of(variables)] if is_vgg else own_family.nets_in(variables),
         variables=len(variables),
         parameters=sum(array.size for array in variables.values()),
-        left_behind=[*(vgg.left_out if is_vgg else left_behind)(held.variables), *held.beside],
+        left_behind=[
+            *(vgg.left_out(held.variables) if is_vgg else left_behind(held.variables, own_family)),
+            *held.beside,
+        ],
         unwrapped=list(held.unwrapped),
         cast=list(said),
         sha256=held.sha256,
@@ -152,14 +164,14 @@ def convert_file(
     )
 
 
-def _free(path: AnyPath, variables: Mapping[str, np.ndarray], force: bool) -> tuple[Path, Path]:
+def _free(path: AnyPath, variables: Mapping[str, np.ndarray], force: bool, family: Family) -> tuple[Path, Path]:
     """(path, where it is from the root), once nothing is there that may not be overwritten, or be read beside it."""
     if not os.fspath(path):
         raise KindlingError("the name of the output is empty")
     path = Path(path)
     form = registry.form_of(path)
     whole = Path(os.path.abspath(path))  # `..` has no name to write a draft under
-    refuse_existing(registry.outputs(path, list(variables)), force)  # named as they were given
+    refuse_existing(registry.outputs(path, list(variables), family), force)  # named as they were given
     if form == "tf" and whole.is_dir():
         bundles.refuse_company(whole)
     return path, whole

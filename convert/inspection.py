@@ -7,11 +7,11 @@ from typing import Literal
 
 import numpy as np
 
-from kindling.families.kind.nets import NETS
+from kindling.families.registry import KIND, Family
 
 from .conversion import AnyPath
 from .forms import registry
-from .soundness import EXPECTED, family_of, fingerprint, is_training_state, left_behind, nets_in, problems_with
+from .soundness import fingerprint, is_training_state, left_behind, name_of_family, problems_with
 
 State = Literal["there", "missing", "of training", "extra"]
 
@@ -43,7 +43,7 @@ class Inspection:
     variables: tuple[Variable, ...]
     """Net by net in the table's order, then what belongs to none."""
     problems: tuple[str, ...]
-    """Every reason why it is no sound checkpoint of KinD."""
+    """Every reason why it is no sound checkpoint of its family."""
     unwrapped: tuple[str, ...]
     """What was taken off the weights: dictionaries, prefixes, another byte order."""
     training: tuple[str, ...]
@@ -65,24 +65,26 @@ class Inspection:
         return {**asdict(self), "path": str(self.path), "sound": self.sound}
 
 
-def inspect(path: AnyPath, *, ema: bool = False) -> Inspection:
-    """What is in the file or folder at `path`. ema: look at the averages in it.
+def inspect(path: AnyPath, *, ema: bool = False, family: str = "") -> Inspection:
+    """What is in the file or folder at `path`. ema: look at the averages in it. family: as in `convert.read`.
 
     Raises KindlingError if it cannot be read; what can be read and is not sound has `problems`.
     """
-    held = registry.read(Path(path), ema=ema)
-    weights = {name: held.variables[name] for name in EXPECTED if name in held.variables}
+    held = registry.read(Path(path), ema=ema, family=family)
+    own = held.family or KIND
+    weights = {name: held.variables[name] for name in own.variables if name in held.variables}
     nets = {}
-    for net in nets_in(held.variables):
-        nets[net] = (sum(name in weights for name in NETS[net].variables), len(NETS[net].variables))
-    slots = left_behind(held.variables)
+    for net in own.nets_in(held.variables):
+        of = own.by_scope[net].variables
+        nets[net] = (sum(name in weights for name in of), len(of))
+    slots = left_behind(held.variables, own)
     return Inspection(
         path=held.path,
         form=held.form,
-        family=family_of(held.variables),
+        family=name_of_family(held.variables, own.id),
         nets=nets,
-        variables=tuple(_variables(held.variables, nets)),
-        problems=tuple(problems_with(held.variables)),
+        variables=tuple(_variables(held.variables, nets, own)),
+        problems=tuple(problems_with(held.variables, held.family)),
         unwrapped=held.unwrapped,
         training=((f"{len(slots)} slots and steps",) if slots else ()) + held.beside,
         metadata=held.metadata,
@@ -92,15 +94,15 @@ def inspect(path: AnyPath, *, ema: bool = False) -> Inspection:
     )
 
 
-def _variables(held: Mapping[str, np.ndarray], nets: Iterable[str]) -> Iterator[Variable]:
+def _variables(held: Mapping[str, np.ndarray], nets: Iterable[str], family: Family) -> Iterator[Variable]:
     for net in nets:
-        for name, shape in NETS[net].variables.items():
+        for name, shape in family.by_scope[net].variables.items():
             array = held.get(name)
             if array is None:
                 yield Variable(name=name, net=net, shape=tuple(shape), dtype="", state="missing")
             else:
                 yield Variable(name=name, net=net, shape=array.shape, dtype=str(array.dtype), state="there")
     for name, array in held.items():
-        if name not in EXPECTED:
-            state: State = "of training" if is_training_state(name) else "extra"
+        if name not in family.variables:
+            state: State = "of training" if is_training_state(name, family) else "extra"
             yield Variable(name=name, net="", shape=array.shape, dtype=str(array.dtype), state=state)

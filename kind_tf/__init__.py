@@ -10,7 +10,9 @@ from typing import Literal
 
 from kind_tf.arrays import choose_device
 from kind_tf.kind import KinD
+from kindling.core.errors import KindlingError
 from kindling.core.packages import own
+from kindling.families.registry import KIND, family_of
 
 __all__ = ["KinD", "load"]
 
@@ -30,7 +32,10 @@ def load(
     place = choose_device(device)  # first, because reading a file takes longer than refusing a word
     convert = own("convert")  # here, because only loading reads files
 
-    variables = convert.read(path)
-    kind = KinD(convert.nets_in(variables), dtype, source=str(path), device=place)
+    variables, said = convert.read_all(path)
+    family = family_of(variables, said.get("family", ""))
+    if family not in (KIND, None):
+        raise KindlingError(f"{path}: this is a {family.title} checkpoint; kind_tf.families.load opens it")
+    kind = KinD(KIND.nets_in(variables), dtype, source=str(path), device=place)
     kind.assign(variables)
     return kind

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kind_tf.kind import KinD
+from kind_tf.nets import Nets
 from kindling.core.errors import KindlingError
 
 __all__ = ["choose_device", "layers", "run"]
 
 # The operations of a net that count as layers. ReadVariableOp, Const, Shape and the 0.2 x of lrelu do not.
-LAYER_OPS = {"BiasAdd", "Maximum", "MaxPool", "Conv2DBackpropInput", "ConcatV2", "Sigmoid"}
+LAYER_OPS = {"BiasAdd", "Maximum", "MaxPool", "Conv2DBackpropInput", "ConcatV2", "Sigmoid", "Relu", "FusedBatchNormV3"}
 
 
 def choose_device(device: str) -> str:
@@ -43,23 +43,31 @@ def choose_device(device: str) -> str:
     return name
 
 
-def run(kind: KinD, step: str, *arrays: np.ndarray, **options: Any) -> tuple[np.ndarray, ...]:
-    """One step of KinD ("decompose", "restore", "adjust" or "enhance") on NHWC arrays. Always returns a tuple."""
+def run(kind: Nets, step: str, *arrays: np.ndarray, **options: Any) -> tuple[np.ndarray, ...]:
+    """One step ("decompose", "restore", "adjust" or "enhance") on NHWC arrays. Always returns a tuple."""
     results = getattr(kind, step)(*(tf.convert_to_tensor(x, kind.dtype) for x in arrays), **options)
     results = results if isinstance(results, (tuple, list)) else (results,)
     return tuple(result.numpy() for result in results)
 
 
-def layers(kind: KinD, net: str, *arrays: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+def layers(kind: Nets, net: str, *arrays: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
     """Every layer of one net in the order it runs: its op name in the authors' graph, its result as an NHWC array.
 
-    net: "DecomNet", "Restoration_net" or "Illumination_adjust_net"; arrays: its inputs, NHWC.
+    net: its scope, such as "DecomNet"; arrays: its inputs, NHWC.
     """
     function = getattr(kind, net)
-    ops = [op for op in function.graph.get_operations() if op.type in LAYER_OPS]
+    ops = [op for op in function.graph.get_operations() if _is_layer(op)]
     inputs = function.inputs[: len(arrays)]
     fetched = function.prune(inputs, {op.name: op.outputs[0] for op in ops})
     with tf.device(kind.device):
-        results = fetched(*(tf.convert_to_tensor(x, kind.dtype) for x in arrays))
+        results = fetched(*kind.fit(net, *(tf.convert_to_tensor(x, kind.dtype) for x in arrays)))
     for op in ops:
         yield op.name, results[op.name].numpy()
+
+
+def _is_layer(op: tf.Operation) -> bool:
+    if op.type in ("Conv2D", "Conv2DBackpropInput"):  # with a bias it counts once that is added
+        return all(after.type != "BiasAdd" for after in op.outputs[0].consumers())
+    if op.type == "Mul":  # by which a net joins two results; those of lrelu and of a norm lie deeper
+        return op.name.count("/") == 1
+    return op.type in LAYER_OPS or op.name.endswith("FusedBatchNormV3")  # in float64 it is made of others

@@ -10,7 +10,7 @@ kind_torch/model.py is the same file in PyTorch.
 
 import tensorflow as tf
 
-from kind_tf.layers import conv2d, conv2d_transpose, max_pool2d
+from kind_tf.layers import concat, conv2d, conv2d_transpose, max_pool2d
 
 __all__ = ["DecomNet_simple", "Illumination_adjust_net", "Restoration_net", "lrelu", "upsample_and_concat"]
 
@@ -33,7 +33,7 @@ def upsample_and_concat(
             "weights", [2, 2, output_channels, in_channels], dtype=x1.dtype, trainable=trainable
         )
         deconv = conv2d_transpose(x1, deconv_filter, x2, scope_name)
-        deconv_output = tf.concat([deconv, x2], 3)
+        deconv_output = concat([deconv, x2])
     return deconv_output
 
 

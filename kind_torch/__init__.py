@@ -12,7 +12,9 @@ import torch
 
 from kind_torch.arrays import choose_device
 from kind_torch.kind import KinD
+from kindling.core.errors import KindlingError
 from kindling.core.packages import own
+from kindling.families.registry import KIND, family_of
 
 __all__ = ["KinD", "load"]
 
@@ -32,8 +34,12 @@ def load(
     place = choose_device(device)  # first, because reading a file takes longer than refusing a word
     convert = own("convert")  # here, because only loading reads files
 
-    variables = convert.read(path)
+    variables, said = convert.read_all(path)
+    family = family_of(variables, said.get("family", ""))
+    if family not in (KIND, None):
+        raise KindlingError(f"{path}: this is a {family.title} checkpoint; kind_torch.families.load opens it")
     with torch.random.fork_rng(devices=[]):  # the initial weights are thrown away, so drawing them must cost no seed
-        kind = KinD(convert.nets_in(variables), dtype, source=str(path))
+        kind = KinD(KIND.nets_in(variables), dtype, source=str(path))
     kind.assign(variables)
-    return kind.to(place).eval()
+    # In the order of memory that its convs compute in, or each call would turn every kernel around.
+    return kind.to(place, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]

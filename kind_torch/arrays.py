@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from kind_torch.kind import KinD
+from kind_torch.nets import Nets
 from kindling.core.errors import KindlingError
 
 __all__ = ["choose_device", "layers", "run"]
@@ -21,7 +21,11 @@ __all__ = ["choose_device", "layers", "run"]
 # What each PyTorch call is named in the authors' graph. An up-conv counts once it is cropped to its skip.
 LAYER_OPS = {
     "conv2d": "BiasAdd",
+    "conv_transpose2d": "BiasAdd",
+    "batch_norm": "FusedBatchNormV3",
     "leaky_relu": "Maximum",
+    "relu": "Relu",
+    "mul": "mul",
     "max_pool2d": "MaxPool2D/MaxPool",
     "__getitem__": "{scope}",
     "cat": "concat",
@@ -51,28 +55,30 @@ def choose_device(device: str | torch.device) -> torch.device:
     return place
 
 
-def run(kind: KinD, step: str, *arrays: np.ndarray, **options: Any) -> tuple[np.ndarray, ...]:
-    """One step of KinD ("decompose", "restore", "adjust" or "enhance") on NHWC arrays. Always returns a tuple."""
+def run(kind: Nets, step: str, *arrays: np.ndarray, **options: Any) -> tuple[np.ndarray, ...]:
+    """One step ("decompose", "restore", "adjust" or "enhance") on NHWC arrays. Always returns a tuple."""
     with torch.inference_mode():
         results = getattr(kind, step)(*(_tensor(kind, x) for x in arrays), **options)
     results = results if isinstance(results, tuple) else (results,)
     return tuple(_array(result) for result in results)
 
 
-def layers(kind: KinD, net: str, *arrays: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+def layers(kind: Nets, net: str, *arrays: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
     """Every layer of one net in the order it runs: its op name in the authors' graph, its result as an NHWC array.
 
-    net: "DecomNet", "Restoration_net" or "Illumination_adjust_net"; arrays: its inputs, NHWC. What is recorded is
-    what really ran: every PyTorch call in LAYER_OPS, under the scope of the module that made it. An error in the net
-    comes after the layers that did run.
+    net: its scope, such as "DecomNet"; arrays: its inputs, NHWC. What is recorded is what really ran: every PyTorch
+    call in LAYER_OPS, under the scope of the module that made it. An error in the net comes after the layers that did
+    run.
     """
     module = getattr(kind, net)
-    inputs = [_tensor(kind, x) for x in arrays]
-    recorder = _Recorder(net)
+    inputs = kind.fit(net, *(_tensor(kind, x) for x in arrays))
+    recorder = _Recorder(net, LAYER_OPS | dict(kind.ops))
     hooks = []
-    for name, child in module.named_children():
-        hooks.append(child.register_forward_pre_hook(lambda *_, name=name: recorder.scopes.append(name)))
-        hooks.append(child.register_forward_hook(lambda *_: recorder.leave()))
+    for path, child in module.named_modules():
+        if path:
+            name = path.rpartition(".")[2]
+            hooks.append(child.register_forward_pre_hook(lambda *_, name=name: recorder.scopes.append(name)))
+            hooks.append(child.register_forward_hook(lambda *_: recorder.leave()))
     failure = None
     try:
         with torch.no_grad(), recorder:  # not inference mode: there conv and activation are one call
@@ -88,11 +94,14 @@ def layers(kind: KinD, net: str, *arrays: np.ndarray) -> Iterator[tuple[str, np.
 
 
 class _Recorder(TorchFunctionMode):
-    """Keeps the result of every call named in LAYER_OPS, named as TensorFlow would name it."""
+    """Keeps the result of every call named in LAYER_OPS, named as TensorFlow would name it.
 
-    def __init__(self, net: str):
+    inside: what calls are named that a module of the net makes, and not the net itself.
+    """
+
+    def __init__(self, net: str, inside: Mapping[str, str]):
         super().__init__()
-        self.scopes = [net]
+        self.scopes, self.inside = [net], inside
         self.results: dict[str, np.ndarray] = {}
 
     def leave(self) -> None:
@@ -107,8 +116,11 @@ class _Recorder(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         result = func(*args, **(kwargs or {}))
-        op = LAYER_OPS.get(getattr(func, "__name__", ""))
-        if op:
+        called = getattr(func, "__name__", "")
+        op = (self.inside if len(self.scopes) > 1 else LAYER_OPS).get(called)
+        if called.startswith("conv") and (args[2] if len(args) > 2 else None) is None:
+            op = {"conv2d": "Conv2D"}.get(called, "")  # without a bias there is none to add
+        if op and result.ndim == 4:  # a layer's are images
             self.results[self._unique(op.format(scope=self.scopes[-1]))] = _array(result)
         return result
 
@@ -123,7 +135,7 @@ class _Recorder(TorchFunctionMode):
             count += 1
 
 
-def _tensor(kind: KinD, array: np.ndarray) -> Tensor:
+def _tensor(kind: Nets, array: np.ndarray) -> Tensor:
     """NHWC array -> NCHW tensor of the model's dtype, on its device; in memory still NHWC, so nothing is copied."""
     like = next(kind.parameters())
     return torch.as_tensor(np.ascontiguousarray(array)).permute(0, 3, 1, 2).to(like.device, like.dtype)

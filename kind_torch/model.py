@@ -11,12 +11,13 @@ kind_tf/model.py is the same file in TensorFlow.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kind_torch.layers import SLOPES, conv2d, conv2d_transpose, max_pool2d
+from kind_torch.layers import SLOPES, concat, conv2d, conv2d_transpose, max_pool2d
 from kindling.families.reach import Window
 
 __all__ = ["DecomNet_simple", "Illumination_adjust_net", "Restoration_net", "lrelu", "upsample_and_concat"]
@@ -34,8 +35,8 @@ class upsample_and_concat(nn.Module):
     """Double the resolution of x1 to that of x2 and put x2, the skip, behind it.
 
     x1: (n, in_channels, ceil(h/2), ceil(w/2)); x2: (n, c, h, w). Returns (n, output_channels + c, h, w). Where h or w
-    is odd, the last row or column of the transposed conv falls away. The kernel has no bias and no activation.
-    window: what is needed of both inputs; they are first cut down to it.
+    is odd, the last row or column of the transposed conv falls away. The kernel has no bias and no activation. What
+    `concat` gives is for a conv2d to read. window: what is needed of both inputs; they are first cut down to it.
     """
 
     def __init__(self, output_channels: int, in_channels: int) -> None:
@@ -43,11 +44,11 @@ class upsample_and_concat(nn.Module):
         self.weight = nn.Parameter(torch.empty(in_channels, output_channels, 2, 2))
         nn.init.xavier_uniform_(self.weight)  # tf.get_variable's default
 
-    def forward(self, x1: Tensor, x2: Tensor, window: Window | None = None) -> Tensor:
+    def forward(self, x1: Tensor, x2: Tensor, window: Window | None = None) -> Any:
         if window:
             x1, x2 = x1[..., *window.below], x2[..., *window.skip]
         deconv = conv2d_transpose(x1, self.weight, x2)
-        deconv_output = torch.cat([deconv, x2], 1)
+        deconv_output = concat([deconv, x2])
         return deconv_output
 
 

@@ -1,4 +1,4 @@
-"""KinD on PyTorch as the rest of the house sees it: a `kindling.core.model.Model`, on a CPU or a GPU.
+"""A family's nets on PyTorch as the rest of the house sees them: a `kindling.core.model.Model`, on a CPU or a GPU.
 
 kind_tf/runtime.py is the same in TensorFlow.
 """
@@ -6,39 +6,41 @@ kind_tf/runtime.py is the same in TensorFlow.
 import contextlib
 import re
 from collections.abc import Iterator, Mapping
+from importlib import import_module
 from typing import Any
 
 import torch
 
 from kind_torch import arrays
-from kind_torch.kind import KinD
+from kind_torch.nets import Nets
 from kindling.core.errors import KindlingError, OutOfMemory
-from kindling.core.model import Array, Core
+from kindling.core.model import Array, Core, Dial
 from kindling.enhancing import memory
-from kindling.families.registry import KIND
+from kindling.families.family import Family
+from kindling.families.registry import KIND, family_of
 
-__all__ = ["Model", "open_model"]
+__all__ = ["Model", "class_of", "open_model"]
 
-FLOAT32_BYTES = 1500  # that the nets take for each pixel of a tile, as benchmarks/enhance.py measures it
 HALVES = ("bfloat16", "float16")
 FULL = re.compile("out of memory|can't allocate memory|ALLOC_FAILED")
 
 
 class Model:
-    """A loaded KinD and the way to run it on arrays; see kindling.core.model.Model for what each part is."""
+    """Loaded nets and the way to run them on arrays; see kindling.core.model.Model for what each part is."""
 
-    family = KIND
     runtime = "torch"
 
-    def __init__(self, kind: KinD, said: Mapping[str, str] | None = None):
+    def __init__(self, kind: Nets, said: Mapping[str, str] | None = None):
         self.kind = kind
+        self.family: Family = kind.family
+        self.source = kind.source
         self.said: Mapping[str, str] = dict(said or {})
         self._like = next(kind.parameters())
         self.device = str(self._like.device)
         self.precision = str(self._like.dtype).removeprefix("torch.")
         self.nets = frozenset(name for name, _ in kind.named_children())
 
-    def run(self, verb: str, *arrays_in: Array, core: Core | None = None, **dials: float | Array) -> tuple[Array, ...]:
+    def run(self, verb: str, *arrays_in: Array, core: Core | None = None, **dials: Dial) -> tuple[Array, ...]:
         """One net, or "enhance", the whole chain, on NHWC arrays; always a tuple of arrays of float32 or float64."""
         options: dict[str, Any] = dict(dials) if core is None else {**dials, "core": core}
         try:
@@ -56,7 +58,7 @@ class Model:
 
     def bytes_per_pixel(self) -> int:
         """What the nets take for each pixel of a tile."""
-        return FLOAT32_BYTES * self._like.element_size() // 4
+        return self.kind.float32_bytes * self._like.element_size() // 4
 
     def free_bytes(self) -> int:
         """Of the GPU's memory where there is one, with what PyTorch keeps of it; else of main memory."""
@@ -84,18 +86,28 @@ def open_model(
     source: str = "these weights",
     said: Mapping[str, str] | None = None,
 ) -> Model:
-    """A Model of slim variables. device: auto, cpu, cuda, cuda:1, mps. precision: float32, float64; on GPUs bfloat16
-    and float16 too.
+    """A Model of slim variables, whose family is told by their names and by what is `said`. device: auto, cpu, cuda,
+    cuda:1, mps. precision: float32, float64; on GPUs bfloat16 and float16 too.
 
     Raises KindlingError if there is no such device, or the precision is none that it computes in.
     """
     place = arrays.choose_device(device)
     if precision in HALVES and place.type == "cpu":
         raise KindlingError(f"--precision {precision} is for GPUs, and this model runs on {place}; float32 is for CPUs")
+    family = family_of(variables, (said or {}).get("family", "")) or KIND
     with torch.random.fork_rng(devices=[]):  # the weights drawn here are thrown away, and must cost nobody's seed
-        kind = KinD(KIND.nets_in(variables), "float64" if precision == "float64" else "float32", source=source)
+        kind = class_of(family)(family.nets_in(variables), "float64" if precision == "float64" else "float32", source)
     kind.assign(variables)
-    return Model(kind.to(place, getattr(torch, precision)).eval(), said)
+    # In the order of memory that its convs compute in, or each call would turn every kernel around.
+    kind.to(place, getattr(torch, precision), memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return Model(kind.eval(), said)
+
+
+def class_of(family: Family) -> type[Nets]:
+    """The class that has the nets of a family, by its row."""
+    module, _, name = family.model.partition(":")
+    found: type[Nets] = getattr(import_module(f"kind_torch.{module}"), name)
+    return found
 
 
 @contextlib.contextmanager

@@ -21,6 +21,7 @@ import numpy as np
 
 from kindling.core.checks import check_choice
 from kindling.core.errors import KindlingError
+from kindling.core.machine import machine
 from kindling.core.model import Array, Model
 from kindling.core.names import to_slim, to_torch
 from kindling.core.optional import import_framework
@@ -33,23 +34,45 @@ from kindling.evaluating import evaluation
 from kindling.evaluating.evaluation import Evaluation, Folder
 from kindling.evaluating.scores import Settings
 from kindling.evaluating.validation import Validation
+from kindling.exported.description import is_export
+from kindling.families.registry import KIND, family_of
 from kindling.parity.check import SIZES, Case, Report, Side, compare, random_cases
 from kindling.parity.diagnosis import diagnose
 from kindling.photos.photo import read_photo
-from kindling.runtimes import RUNTIMES, Precision, default_weights, find_runtime, open_arrays, open_model, trainer
+from kindling.runtimes import (
+    RUNTIMES,
+    Precision,
+    default_weights,
+    export,
+    find_runtime,
+    open_arrays,
+    open_model,
+    open_weights,
+    trainer,
+)
 from kindling.training.joint_run import train as train_joint
 from kindling.training.plan import RECIPES
 from kindling.training.run import Done, Doors
 from kindling.training.run import train as run_training
+from kindling.version import __version__
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
     Picture = str | os.PathLike[str] | bytes | Array | Image
 
-__all__ = ["enhance", "evaluate", "inspect", "open_model", "parity", "prepare", "train"]
+__all__ = ["enhance", "evaluate", "export", "inspect", "open_model", "parity", "prepare", "train"]
 
 NAMES = {"tf": "TF"}  # what a side is called in a report, where that is not its runtime's name
+PACKAGES = (
+    "numpy",
+    "tensorflow",
+    "tensorflow-cpu",
+    "tf-slim",
+    "torch",
+    "onnxruntime",
+    "openvino",
+)  # that parity runs on
 LARGEST = 512  # a side of a photo in parity; float64 through the restoration net takes 10 kB a pixel, so 2.6 GB
 
 
@@ -131,6 +154,7 @@ def evaluate(
     *,
     model: Model | str | None = "torch",
     weights: Folder | None = None,
+    family: str = "",
     device: str = "auto",
     precision: Precision = "float32",
     ratio: float | Literal["auto", "gt"] = "gt",
@@ -146,11 +170,12 @@ def evaluate(
     """Dark photos enhanced and measured against their well-lit partners, as the original's evaluate_LOLdataset.py.
 
     low, high: two folders, two photos, or, without high, one folder whose layout is recognised. model: what
-    `open_model` gave, or the name of a runtime, which then opens `weights`, by default `default_weights`, on `device`.
-    ratio: a number, "auto", or "gt", which the partner gives away. protocol: "lol" or "photo", see
-    kindling/evaluating/scores.py. gt_mean: set the brightness to the partner's before measuring. denoise: from 0, no
-    restoration, to 1. results: folders of other methods' pictures, to be measured too, or, without low, alone. out:
-    where pictures and evaluation.csv, .json, .md and .tex go. progress: told of the evaluation after every picture.
+    `open_model` gave, or the name of a runtime, which then opens `weights`, by default `default_weights`, on `device`,
+    as those of `family` where their names do not tell. ratio: a number, "auto", or "gt", which the partner gives away.
+    protocol: "lol" or "photo", see kindling/evaluating/scores.py. gt_mean: set the brightness to the partner's before
+    measuring. denoise: from 0, no restoration, to 1. results: folders of other methods' pictures, to be measured too,
+    or, without low, alone. out: where pictures and evaluation.csv, .json, .md and .tex go. progress: told of the
+    evaluation after every picture.
 
     Returns scores, means, and a sentence for everything that could not be measured. Raises KindlingError where there is
     nothing to measure, a setting is wrong, or a file of `out` is there already and `force` is not given.
@@ -160,7 +185,7 @@ def evaluate(
     opened: Model | None = None
     about: dict[str, object] = {}
     if plan.pairs and model is not None:
-        opened, about = _opened_for(model, weights, device, precision)
+        opened, about = _opened_for(model, weights, family, device, precision)
     return evaluation.measure(plan, opened, settings, about=about, progress=progress)
 
 
@@ -173,34 +198,35 @@ def parity(
     weights: str | os.PathLike[str] | None = None,
     port_weights: str | os.PathLike[str] | None = None,
     *,
-    reference: str = "tf",
+    reference: str | None = None,
     port: str = "torch",
     device: str = "cpu",
     images: Iterable[str | os.PathLike[str]] = (),
     sizes: Sequence[str] = SIZES,
     seed: int = 0,
     tolerance: float | None = None,
+    family: str = "",
     progress: Callable[[str, int, int], None] = lambda case, number, count: None,
 ) -> Report:
     """Do two runtimes compute the same? Every output and every layer on the same arrays, in float32 and float64.
 
-    weights: by default `default_weights`. port_weights: of the port, if from a file of their own. device: where the
+    A port that is a graph, such as "onnx", has neither layers nor float64: its outputs are held against the float64 of
+    the reference. weights: by default `default_weights`. port_weights: of the port, if from a file of their own, or an
+    export. reference: by default "tf" for "torch", and "torch" for any other port. device: where the
     port runs; the reference runs on the CPU. images: photos to compare on, too; of one larger than 512 a side the
-    bottom right corner. sizes: of random input, "HxW" or "NxHxW". tolerance: judge float32 by it alone. progress: told
-    the name of each case, its number and how many there are. Raises KindlingError if a runtime or a net is missing.
+    bottom right corner. sizes: of random input, "HxW" or "NxHxW". tolerance: judge float32 by it alone. family: the id
+    of the one that the weights are of, where their names do not tell. progress: told the name of each case, its number
+    and how many there are. Raises KindlingError if a runtime or a net is missing.
     """
+    reference = reference or ("tf" if port == "torch" else "torch")
     cases = [photo_case(image) for image in images] + random_cases(sizes, seed)
-    variables, ported = parity_weights(weights or default_weights(), port_weights, (reference, port))
-    sources = (str(weights or default_weights()), str(port_weights or weights or default_weights()))
-    first, second = (
-        Side(NAMES.get(name, name), *(
-            open_arrays(arrays, name, device=place, precision=precision, source=source)
-            for precision in ("float32", "float64")
-        ))
-        for name, arrays, source, place in zip(
-            (reference, port), (variables, ported), sources, ("cpu", device), strict=True
-        )
-    )  # fmt: skip
+    source = str(weights or default_weights())
+    variables, ported = parity_weights(source, port_weights, (reference, port), family)
+    first = _side(reference, variables, source, "cpu", family)
+    if port_weights and is_export(Path(port_weights)):
+        second = Side(NAMES.get(port, port), open_model(port_weights, port, device=device), None)
+    else:
+        second = _side(port, ported, str(port_weights or source), device, family)
 
     def announced() -> Iterator[Case]:
         for number, case in enumerate(cases, start=1):
@@ -208,7 +234,9 @@ def parity(
             yield case
 
     report = compare(first, second, announced(), tolerance)
-    return report if report.ok else replace(report, diagnosis=diagnose(variables, ported))
+    sources = (source, str(port_weights or source))
+    report = replace(report, about=_made_with(sources, (variables, ported), (first, second)))
+    return report if report.ok or second.double is None else replace(report, diagnosis=diagnose(variables, ported))
 
 
 def train(
@@ -233,8 +261,8 @@ def train(
         runtime=runtime,
         trainer=partial(trainer, runtime),
         joint_trainer=partial(trainer, runtime, joint=True),
-        open_model=lambda path: open_model(path, runtime, device=options.get("device", "auto")),
-        read=convert.read,
+        open_model=lambda path: _opened_kind(path, runtime, options.get("device", "auto")),
+        read=lambda path: _read_kind(path)[0],
         read_vgg=convert.read_vgg,
         write=partial(convert.write, force=True),
         fingerprint=convert.fingerprint,
@@ -254,23 +282,59 @@ def train(
     return run_training(task, Path(data), Path(out), doors, **{**options, **named})
 
 
+def _read_kind(path: str | os.PathLike[str]) -> tuple[dict[str, Array], dict[str, str]]:
+    """Weights that a training can begin with, and what their file says."""
+    variables, said = own("convert").read_all(path)
+    if (family := family_of(variables, said.get("family", ""))) not in (KIND, None):
+        raise KindlingError(f"{path}: these are weights of {family.title}, and only KinD is trained here")
+    return variables, said
+
+
+def _opened_kind(path: str | os.PathLike[str], runtime: str, device: str) -> Model:
+    variables, said = _read_kind(path)
+    return open_arrays(variables, runtime, device=device, source=str(path), said=said)
+
+
 def parity_weights(
     weights: str | os.PathLike[str],
     port_weights: str | os.PathLike[str] | None,
     runtimes: Sequence[str],
+    family: str = "",
 ) -> tuple[dict[str, Array], dict[str, Array]]:
     """The weights of the reference and of the port, whose own went there and back by the naming rule."""
     for name in runtimes:
         import_framework(find_runtime(name).framework, "kindling parity")
     convert = own("convert")
-    variables = convert.read(weights)
+    variables = convert.read(weights, family=family)
+    if port_weights and is_export(Path(port_weights)):
+        return variables, variables  # an export has graphs, and no variables of its own
+    table = (family_of(variables, family) or KIND).variables
     # There and back by the rule that every converted file goes through, so that a fault in it is seen here.
-    ported = convert.read(port_weights) if port_weights else to_slim(to_torch(variables))
+    ported = convert.read(port_weights, family=family) if port_weights else to_slim(to_torch(variables), table)
     nets = convert.nets_in(variables)
     missing = [net for net in nets if net not in convert.nets_in(ported)]
     if missing:
         raise KindlingError(f"{port_weights}: {', '.join(missing)} is not in it, but in {weights}")
     return variables, {name: array for name, array in ported.items() if name.split("/")[0] in nets}
+
+
+def _side(name: str, variables: Mapping[str, Array], source: str, device: str, family: str) -> Side:
+    """Both models of a runtime, or the one of a runtime that has no float64."""
+
+    def opened(precision: Precision) -> Any:
+        return open_arrays(variables, name, device=device, precision=precision, source=source, said={"family": family})
+
+    double = opened("float64") if find_runtime(name).layered else None
+    return Side(NAMES.get(name, name), opened("float32"), double)
+
+
+def _made_with(sources: Sequence[str], weights: Sequence[dict[str, Array]], sides: Sequence[Side]) -> dict[str, object]:
+    """What two reports are to be compared by, beside their inputs."""
+    about: dict[str, object] = {"kindling": __version__, **machine(PACKAGES)}
+    for source, variables, side in zip(sources, weights, sides, strict=True):
+        about[f"{side.name} ran on"] = side.single.device
+        about[f"weights of {side.name}"] = f"{source}, sha256 {own('convert').fingerprint(variables)}"
+    return about
 
 
 def photo_case(path: str | os.PathLike[str]) -> Case:
@@ -284,16 +348,14 @@ def photo_case(path: str | os.PathLike[str]) -> Case:
 
 
 def _opened_for(
-    model: Model | str, weights: Folder | None, device: str, precision: Precision
+    model: Model | str, weights: Folder | None, family: str, device: str, precision: Precision
 ) -> tuple[Model, dict[str, object]]:
     """A model, opened where it is only named, and what evaluation.json says of it."""
     about: dict[str, object] = {}
     if isinstance(model, str):
-        find_runtime(model)  # a wrong word is said before a large file is read
         source = str(weights or default_weights())
-        variables, said = own("convert").read_all(Path(source))
-        about = {"weights": source, "fingerprint": own("convert").fingerprint(variables)}
-        model = open_arrays(variables, model, device=device, precision=precision, source=source, said=said)
+        model, fingerprint = open_weights(source, model, device=device, precision=precision, family=family)
+        about = {"weights": source, "fingerprint": fingerprint}
     if model.runtime in RUNTIMES:
         name = RUNTIMES[model.runtime].framework
         about["versions"] = {name: import_framework(name, f"--runtime {model.runtime}").__version__}

@@ -19,10 +19,13 @@ COMMANDS = {
     "enhance": "Brighten photos.",
     "evaluate": "Brighten photos that have well-lit partners, and measure how close they come.",
     "convert": "Carry weights between TensorFlow, PyTorch and neutral files.",
+    "map": "Draft the table by which `convert` carries another model's weights.",
     "inspect": "List what a checkpoint holds, and what is missing or extra.",
     "diff": "Say in what two checkpoints differ, and what the difference looks like.",
+    "export": "Write the nets as graphs for other runtimes: ONNX, OpenVINO, SavedModel, torch.export, TFLite.",
     "parity": "Prove that TensorFlow and PyTorch compute the same.",
     "train": "Train the nets from pairs of photos.",
+    "ui": "Show a page in the browser: drop photos in, move sliders.",
     "fetch": "Get the authors' own weights, from them, checked.",
 }
 

@@ -15,6 +15,10 @@ from kindling.core.errors import KindlingError
 from kindling.core.model import Array, Layered, Model
 from kindling.core.optional import import_framework
 from kindling.core.packages import own
+from kindling.exported.description import Description, is_export, read_description
+from kindling.exported.formats import find_format
+from kindling.exported.writing import export as write_export
+from kindling.exported.writing import refuse
 from kindling.families.registry import KIND
 from kindling.training.protocols import Trainer
 
@@ -31,7 +35,17 @@ if TYPE_CHECKING:  # what the rows name by strings keeps the protocols
         kind_torch.train.Trainer, kind_torch.joint.JointTrainer, kind_tf.train.Trainer, kind_tf.joint.JointTrainer,
     )  # fmt: skip
 
-__all__ = ["RUNTIMES", "Precision", "Runtime", "default_weights", "open_arrays", "open_model", "trainer"]
+__all__ = [
+    "RUNTIMES",
+    "Precision",
+    "Runtime",
+    "default_weights",
+    "export",
+    "open_arrays",
+    "open_model",
+    "open_weights",
+    "trainer",
+]
 
 Precision = Literal["float32", "float64", "bfloat16", "float16"]
 
@@ -43,12 +57,19 @@ class Runtime:
     name: str
     framework: str
     """What must be installed, a key of kindling/core/optional.py; its extra is named there."""
-    open: str
-    """`module:function` that makes a Model of (variables, device=, precision=, source=)."""
+    open: str = ""
+    """`module:function` that makes a Model of (variables, device=, precision=, source=); empty if it runs exports
+    only."""
+    open_export: str = ""
+    """`module:function` that makes a Model of (folder, description, device=, precision=) of kindling/exported."""
+    forms: tuple[str, ...] = ()
+    """The forms of export that it runs, keys of kindling/exported/formats.py."""
     trainer: str = ""
     """`module:class` that trains one net; empty if it cannot."""
     joint_trainer: str = ""
     """`module:class` that trains all nets together."""
+    layered: bool = False
+    """Whether it shows its layers and computes in float64 too, as parity asks of a reference."""
     keeps_memory: bool = True
     """Whether it keeps freed memory for itself; PyTorch asks the system anew for each large tensor."""
 
@@ -62,6 +83,7 @@ RUNTIMES: Mapping[str, Runtime] = {
             open="kind_torch.runtime:open_model",
             trainer="kind_torch.train:Trainer",
             joint_trainer="kind_torch.joint:JointTrainer",
+            layered=True,
             keeps_memory=False,
         ),
         Runtime(
@@ -70,6 +92,31 @@ RUNTIMES: Mapping[str, Runtime] = {
             open="kind_tf.runtime:open_model",
             trainer="kind_tf.train:Trainer",
             joint_trainer="kind_tf.joint:JointTrainer",
+            layered=True,
+        ),
+        Runtime(
+            name="onnx",
+            framework="onnxruntime",
+            open="kindling.exported.onnx:open_model",
+            open_export="kindling.exported.onnx:open_export",
+            forms=("onnx",),
+        ),
+        Runtime(
+            name="openvino",
+            framework="openvino",
+            open="kindling.exported.openvino:open_model",
+            open_export="kindling.exported.openvino:open_export",
+            forms=("openvino", "onnx"),
+        ),
+        *(
+            Runtime(
+                name=form,
+                framework=framework,
+                open_export="kindling.exported.programs:open_export",
+                forms=(form,),
+                keeps_memory=framework != "torch",
+            )
+            for form, framework in (("savedmodel", "tensorflow"), ("tflite", "tensorflow"), ("torch-export", "torch"))
         ),
     )
 }
@@ -81,17 +128,61 @@ def open_model(
     *,
     device: str = "auto",
     precision: Precision = "float32",
+    family: str = "",
 ) -> Model:
-    """A model with the weights of any file or folder that `kindling convert` reads.
+    """A model with the weights of any file or folder that `kindling convert` reads, or of an export.
 
     weights: by default those of `default_weights`. runtime: a name of RUNTIMES. device: "auto", which takes a GPU where
-    the runtime sees one, "cpu", "cuda", "cuda:1", "mps". precision: float32, on GPUs bfloat16 or float16 too. Raises
-    KindlingError if the runtime is not installed, has no such device or precision, or the weights are not sound.
+    the runtime sees one, "cpu", "cuda", "cuda:1", "mps". precision: float32, on GPUs bfloat16 or float16 too, and
+    bfloat16 on CPUs that are faster in it. family: the id of the one that the weights are of, where names alone do not
+    tell. Raises KindlingError if the runtime is not installed, has no such device or precision, does not run this form
+    of export, or the weights are not sound.
     """
-    path = Path(weights) if weights is not None else default_weights()
-    find_runtime(runtime)  # a wrong word is said before a large file is read
-    variables, said = own("convert").read_all(path)
-    return open_arrays(variables, runtime, device=device, precision=precision, source=str(path), said=said)
+    return open_weights(weights or default_weights(), runtime, device=device, precision=precision, family=family)[0]
+
+
+def open_weights(
+    weights: str | os.PathLike[str],
+    runtime: str = "torch",
+    *,
+    device: str = "auto",
+    precision: Precision = "float32",
+    family: str = "",
+) -> tuple[Model, str]:
+    """As `open_model`, and the fingerprint of the weights."""
+    path, row = Path(weights), find_runtime(runtime)  # a wrong word is said before a large file is read
+    if is_export(path):
+        description = read_description(path)
+        return _open_export(path, description, row, device, precision), description.weights
+    variables, said = own("convert").read_all(path, family=family)
+    model = open_arrays(variables, runtime, device=device, precision=precision, source=str(path), said=said)
+    return model, own("convert").fingerprint(variables)
+
+
+def export(
+    weights: str | os.PathLike[str] | None,
+    out: str | os.PathLike[str],
+    to: str,
+    *,
+    force: bool = False,
+    progress: Callable[[str], None] = lambda net: None,
+) -> Description:
+    """Write weights as graphs that run without this package, prove them, and only then put them in place.
+
+    weights: of any form that `kindling convert` reads, by default `default_weights`. out: the new folder, with a graph
+    for each net and kindling.json. to: "onnx", "openvino", "savedmodel", "torch-export" or "tflite". progress: told
+    each net before it is written. Raises KindlingError if `out` is in the way (an export only without `force`), if
+    something is not installed, or if an output differs from kind_torch's by more than 1e-5.
+    """
+    form = find_format(to)
+    refuse(Path(out), force)  # before a large file is read
+    row = RUNTIMES[form.runtime]
+    variables, said = own("convert").read_all(Path(weights or default_weights()))
+    return write_export(
+        variables, said, form, Path(out),
+        lambda folder, description: _open_export(folder, description, row, "cpu", "float32"),
+        force=force, progress=progress,
+    )  # fmt: skip
 
 
 def open_arrays(
@@ -102,14 +193,19 @@ def open_arrays(
     precision: Precision = "float32",
     source: str = "these weights",
     said: Mapping[str, str] | None = None,
-) -> Layered:
+) -> Model:
     """A model with `variables`, by slim name and in TF axis order.
 
     source: what error messages call them. said: what their file says beside them (`Model.said`).
     """
     row = find_runtime(runtime)
+    if not row.open:
+        raise KindlingError(
+            f"--runtime {runtime} runs exports, and {source} is none: `kindling export {source} OUT --to {runtime}`, "
+            "then --weights OUT"
+        )
     import_framework(row.framework, f"--runtime {runtime}")
-    model: Layered = _load(row.open)(variables, device=device, precision=precision, source=source, said=said)
+    model: Model = _load(row.open)(variables, device=device, precision=precision, source=source, said=said)
     return model
 
 
@@ -168,6 +264,15 @@ def _fetched() -> Path | None:
 def _holds_all_nets(folder: Path) -> bool:
     """By the layout alone, so that nothing large is read twice."""
     return all((folder / net.folder / "model.ckpt.index").is_file() for net in KIND.nets)
+
+
+def _open_export(folder: Path, description: Description, row: Runtime, device: str, precision: str) -> Model:
+    if description.form not in row.forms:
+        able = ", ".join(f"--runtime {name}" for name, other in RUNTIMES.items() if description.form in other.forms)
+        raise KindlingError(f"{folder}: is an export as {description.form}, which runs with {able or 'none here'}")
+    import_framework(row.framework, f"--runtime {row.name}")
+    model: Model = _load(row.open_export)(folder, description, device=device, precision=precision)
+    return model
 
 
 def _load(name: str) -> Callable[..., Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from tests.support.browser import chromium
 from tests.support.weights import authors_weights, seeded
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # or TensorFlow's notes bury a failing test
@@ -14,6 +15,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # or TensorFlow's notes bury
 hypothesis.settings.register_profile("suite", max_examples=40, derandomize=True, deadline=None, database=None)
 hypothesis.settings.register_profile("long", hypothesis.settings.get_profile("suite"), max_examples=1000)
 hypothesis.settings.load_profile("suite")
+BROWSED = ("gradio", "playwright")
 FRAMEWORKS = {"tf": "tensorflow", "torch": "torch"}
 
 
@@ -26,6 +28,11 @@ def pytest_collection_modifyitems(items):
         if item.get_closest_marker("reference") and not os.environ.get("KIND_REFERENCE_DIR"):
             reason = "needs the authors' files: KIND_REFERENCE_DIR=<folder> make test, see CONTRIBUTING.md"
             item.add_marker(pytest.mark.skip(reason=reason))
+        if item.get_closest_marker("ui"):
+            lacking = [f"{module} is not installed" for module in BROWSED if importlib.util.find_spec(module) is None]
+            lacking += [] if chromium() else ["there is no Chromium: apt install chromium"]
+            if lacking:
+                item.add_marker(pytest.mark.skip(reason="; ".join(lacking)))
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-FILES = sorted(path for path in (ROOT / "benchmarks").glob("*.py") if path.stem != "__init__")
+SHARED = ("__init__", "sides")  # what is run by none
+FILES = sorted(path for path in (ROOT / "benchmarks").glob("*.py") if path.stem not in SHARED)
 NEEDS = {
     "against_originals": ("tf", "torch"),
     "bench": (),
@@ -20,6 +21,7 @@ NEEDS = {
     "estimator": (),
     "losses": ("tf", "torch"),
     "noise": (),
+    "performance_page": (),
     "picture": (),
     "protocols": (),
     "ratios": (),
@@ -27,6 +29,7 @@ NEEDS = {
     "scale": (),
     "split": (),
     "training_step": ("tf", "torch"),
+    "ui": (),
 }
 
 

@@ -23,6 +23,7 @@ FLOORS = (
     ("convert", "kindling.enhancing", "kindling.training", "kindling.parity"),
     ("kindling.evaluating",),
     ("kind_tf", "kind_torch"),
+    ("kindling.exported",),
     ("kindling.runtimes",),
     ("kindling.api",),
     ("kindling.ui", "kindling.ray"),

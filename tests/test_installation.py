@@ -11,6 +11,7 @@ import subprocess
 import sys
 import sysconfig
 import tarfile
+import urllib.request
 import venv
 import zipfile
 from pathlib import Path
@@ -20,6 +21,8 @@ import pytest
 from PIL import Image
 
 from kindling.version import __version__
+from tests.support import browser as browsers
+from tests.support.pages import blocks
 
 pytest.importorskip("build")
 pytestmark = pytest.mark.slow
@@ -96,7 +99,8 @@ def test_the_wheel_holds_the_packages_and_the_default_weights(distributions):
     files = [
         path for package in ("convert", "kind_tf", "kind_torch", "kindling") for path in ROOT.glob(f"{package}/**/*")
     ]
-    wanted = {path.relative_to(ROOT).as_posix() for path in files if path.suffix == ".py" or path.name == "py.typed"}
+    kinds = (".py", ".css", ".html", ".js")  # the last three are parts of the page
+    wanted = {path.relative_to(ROOT).as_posix() for path in files if path.suffix in kinds or path.name == "py.typed"}
     weights = [path.relative_to(ROOT / "checkpoints") for path in ROOT.glob("checkpoints/**/*") if path.is_file()]
     weights = [path.as_posix() for path in weights if path.suffix != ".csv"]  # the curves stay in the checkout
     assert len(weights) >= 10
@@ -164,6 +168,35 @@ def test_one_command_to_a_picture(installed, tmp_path, backend, environment):
 
 
 @pytest.mark.torch
+def test_the_first_lines_of_the_readme(source, tmp_path):
+    """A stranger's way to a picture: three commands at most, in a new environment, on a photo as of a phone.
+
+    They run as they stand. Only pip is told by its environment to ask no index and to take what they need from here.
+    """
+    environment = tmp_path / "venv"
+    venv.create(environment, symlinks=os.name != "nt", with_pip=True)
+    paths = sysconfig.get_paths(vars={"base": str(environment), "platbase": str(environment)})
+    Path(paths["purelib"], "borrowed.pth").write_text(sysconfig.get_paths()["purelib"] + "\n", encoding="utf-8")
+    first, same, chinese = (
+        next(block for block in blocks(source / page) if block.language == "sh")
+        for page in ("README.md", "docs/quick-start.md", "README.zh-CN.md")
+    )
+    assert first == same == chinese
+    assert len(first.commands) <= 3
+    photo = Image.fromarray(np.random.default_rng(0).integers(0, 60, (96, 128, 3), np.uint8))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # held upright
+    photo.save(source / "examples" / "night.jpg", exif=exif)
+    shutil.rmtree(source / "brighter", ignore_errors=True)
+    path = f"{environment / SCRIPTS}{os.pathsep}{os.environ['PATH']}"
+    for command in first.commands:
+        options = {"PIP_NO_INDEX": "1", "PIP_NO_DEPS": "1", "PIP_NO_BUILD_ISOLATION": "0", "HOME": str(tmp_path)}
+        _run(["sh", "-c", command], cwd=source, env=_bare() | options | {"PATH": path})
+    with Image.open(source / "brighter" / "night_kindle.jpg") as picture:
+        assert picture.size == (96, 128)  # turned
+
+
+@pytest.mark.torch
 def test_three_lines_to_a_picture(installed, tmp_path):
     program = (
         "import kindling, numpy as np; "
@@ -173,6 +206,19 @@ def test_three_lines_to_a_picture(installed, tmp_path):
     said = _run([installed / SCRIPTS / "python", "-c", program], cwd=tmp_path, env=_bare())
     assert said.startswith(str(installed))
     assert said.endswith("(16, 16, 3)\n")
+
+
+@pytest.mark.torch
+def test_the_page_from_the_wheel(installed, tmp_path):
+    """With its own parts, which are no Python."""
+    pytest.importorskip("gradio")
+    command = [installed / SCRIPTS / "kindling", "ui"]
+    with (
+        browsers.serving(tmp_path / "temporary", command=command, environment=_bare()) as server,
+        urllib.request.urlopen(server.address) as answer,
+    ):
+        page = answer.read().decode()
+    assert all(sign in page for sign in ("<title>Kindling", "data-part", ".exposure", "pointerdown"))
 
 
 @pytest.mark.parametrize("module", ["kindling", "convert"])

@@ -14,15 +14,14 @@ import numpy as np
 
 from kindling.core.errors import KindlingError
 from kindling.families.kind import estimator
-from kindling.families.kind.nets import NETS
+from kindling.families.registry import KIND, RUNNABLE, Family, family_of
 
 from ..containers import object_graph, tensor_bundle, v1
 from ..containers.limits import whole
 from ..containers.messages import Damaged
 from ..containers.tensor_bundle import SHARD, part
-from ..soundness import nets_in
 from .contents import Contents
-from .naming import place_of
+from .naming import names_of, place_of
 
 PART = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})$")
 OLD_PART = re.compile(r"-(\d{5}|\?{5})-of-(\d{5})$")  # of a checkpoint of old that was saved in several files
@@ -70,12 +69,23 @@ def read(path: Path, digest: "hashlib._Hash") -> Contents:
     origin: dict[str, Path] = {}
     notes: list[str] = []
     beside: list[tuple[str, ...]] = []
-    for prefix in find(path):
+    left: list[str] = []
+    prefixes = find(path)
+    for prefix in prefixes:
         contents = _read_one(prefix, digest)
         notes += contents.notes
         beside += contents.beside
         for name, array in contents.variables.items():
             if name in variables:
+                if _is_of(origin[name], name) != _is_of(
+                    prefix, name
+                ):  # as its authors' program, which asks one of them
+                    other = origin[name] if _is_of(prefix, name) else prefix
+                    left.append(f"{name.split('/')[0]} in {other.parent.name}")
+                    if other is prefix:
+                        continue
+                    variables[name], origin[name] = array, prefix
+                    continue
                 raise KindlingError(f"{path}: {name} is in both {origin[name]} and {prefix}; name one of the two")
             variables[name], origin[name] = array, prefix
     return Contents(
@@ -83,7 +93,21 @@ def read(path: Path, digest: "hashlib._Hash") -> Contents:
         metadata=_said_beside(path, digest),
         notes=tuple(dict.fromkeys(notes)),
         beside=tuple(dict.fromkeys(beside)),
+        hint=_hint(prefixes),
+        left=tuple(dict.fromkeys(left)),
     )
+
+
+def _is_of(prefix: Path, name: str) -> bool:
+    """Does the checkpoint lie in the folder that the net of this variable has?"""
+    folders = {net.folder for family in RUNNABLE for net in family.nets if name.startswith(f"{net.scope}/")}
+    return prefix.parent.name in folders
+
+
+def _hint(prefixes: Sequence[Path]) -> str:
+    """The family whose nets' folders these checkpoints lie in."""
+    lie_in = {prefix.parent.name for prefix in prefixes}
+    return next((f.id for f in RUNNABLE if lie_in <= {net.folder for net in f.nets}), "")
 
 
 def _said_beside(path, digest):
@@ -107,26 +131,36 @@ def made(
         prefix = prefix_of(target)
         return {prefix.parent / name: data for name, data in tensor_bundle.made(prefix.name, variables).items()}
     files: dict[Path, bytes] = {}
-    for net in nets_in(variables):
-        folder = target / NETS[net].folder
-        own = {name: array for name, array in variables.items() if name in NETS[net].variables}
-        files |= {folder / name: data for name, data in tensor_bundle.made("model.ckpt", own).items()}
-        files[folder / STATE] = state_file().encode()
     said = metadata or {}
+    for net in _nets(variables, family_of(variables, said.get("family", ""))):
+        folder = target / net.folder
+        own = {name: array for name, array in variables.items() if name in net.variables}
+        files |= {folder / name: data for name, data in tensor_bundle.made(net.prefix, own).items()}
+        files[folder / STATE] = state_file(net.prefix).encode()
     return files | {target / name: said[key].encode() for key, name in BESIDE.items() if key in said}
 
 
-def state_file() -> str:
-    """The text by which TensorFlow finds `model.ckpt` in a folder."""
-    return 'model_checkpoint_path: "model.ckpt"\nall_model_checkpoint_paths: "model.ckpt"\n'
+def _nets(names, family):
+    """The nets of a family that these names belong to."""
+    family = family or family_of(names) or KIND
+    return [family.by_scope[scope] for scope in family.nets_in(names)]
 
 
-def outputs(target: Path, names: Sequence[str]) -> list[Path]:
+def state_file(prefix: str = "model.ckpt") -> str:
+    """The text by which TensorFlow finds the checkpoint `prefix` in a folder."""
+    return f'model_checkpoint_path: "{prefix}"\nall_model_checkpoint_paths: "{prefix}"\n'
+
+
+def outputs(target: Path, names: Sequence[str], family: Family | None = None) -> list[Path]:
     """The files that `made` gives for variables of these names."""
     if is_prefix(target):
         return [part(prefix_of(target), SHARD), part(prefix_of(target), "index")]
-    folders = [target / NETS[net].folder for net in nets_in(names)]
-    return [folder / file for folder in folders for file in (f"model.ckpt.{SHARD}", "model.ckpt.index", STATE)]
+    ends = f".{SHARD}", ".index"
+    return [
+        target / net.folder / file
+        for net in _nets(names, family)
+        for file in (*(f"{net.prefix}{end}" for end in ends), STATE)
+    ]
 
 
 def refuse_company(folder: Path) -> None:
@@ -135,7 +169,7 @@ def refuse_company(folder: Path) -> None:
         found = find(folder)
     except NothingFound:
         return
-    expected = [folder / net.folder / "model.ckpt" for net in NETS.values()]
+    expected = [folder / net.folder / net.prefix for family in RUNNABLE for net in family.nets]
     others = [str(prefix) for prefix in found if prefix not in expected]
     if others:
         raise KindlingError.of(
@@ -221,7 +255,7 @@ def _in_folder(folder: Path) -> list[Path]:
         return _in_folder(folder / STATE)
     inside = [f for f in sorted(folder.iterdir()) if f.is_dir() and ((f / STATE).is_file() or any(f.glob("*.index")))]
     if not inside:
-        expected = ", ".join(net.folder for net in NETS.values())
+        expected = ", ".join(net.folder for net in KIND.nets)
         raise NothingFound(f"{folder}: there is no TF checkpoint in this folder; expected {expected}, or a model.ckpt")
     return [prefix for f in inside for prefix in _in_folder(f)]
 
@@ -243,7 +277,8 @@ def _from_state(state: Path) -> Path:
 
 def _other_nets(prefix: Path) -> str:
     """The authors' repository holds two of three nets whole: say that each can be named alone."""
-    beside = [f for f in (net.folder for net in NETS.values()) if (prefix.parent.parent / f).is_dir()]
+    folders = dict.fromkeys(net.folder for family in RUNNABLE for net in family.nets)
+    beside = [f for f in folders if (prefix.parent.parent / f).is_dir()]
     others = [str(prefix.parent.parent / f) for f in beside if f != prefix.parent.name]
     return f"; other nets can be read by themselves: {', '.join(others)}" if others else ""
 
@@ -279,11 +314,16 @@ def _by_variable(tensors: dict[str, np.ndarray], saved: Sequence[object_graph.Sa
     for one in saved:
         if one.key not in tensors or one.key in keys:
             continue
-        own_name = one.name and not one.is_slot and place_of(tuple(one.path.split("/"))) is None
+        own_name = one.name and not one.is_slot and not _ends_in_a_variable(one.path)
         name = one.name if own_name and one.name not in named else one.path
         keys[one.key] = name
         named[name] = tensors[one.key]
     return named | {key: array for key, array in tensors.items() if key not in keys}
+
+
+def _ends_in_a_variable(path: str) -> bool:
+    scopes = tuple(path.split("/"))
+    return any(place_of(scopes, names_of(family)) for family in RUNNABLE)
 
 
 def _read_old(prefix: Path, digest: "hashlib._Hash") -> Contents:

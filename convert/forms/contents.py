@@ -5,20 +5,25 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from kindling.core.names import to_slim
-
 
 @dataclass(frozen=True, kw_only=True)
 class Contents:
     """A file as it stands: nothing checked, nothing left out of what a checkpoint can hold."""
 
     variables: dict[str, np.ndarray]
-    """Names with a slash between scopes, TF axis order."""
+    """By the names in the file, in its own axis order."""
     metadata: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     """What is particular about the file, besides its names."""
     beside: tuple[tuple[str, ...], ...] = ()
     """The way to each thing in the file that is no array."""
+    torch: bool = False
+    """Whether names and axes can only be PyTorch's. In forms in which people keep both, names with a slash are slim's,
+    and with them TF's axis order; other ones are PyTorch's."""
+    hint: str = ""
+    """The id of the family that keeps its checkpoints under names like those that were read."""
+    left: tuple[str, ...] = ()
+    """Arrays that were not handed on, in words."""
 
 
 def plain(metadata: object) -> dict[str, str]:
@@ -26,11 +31,3 @@ def plain(metadata: object) -> dict[str, str]:
     if not isinstance(metadata, Mapping):
         return {}
     return {str(key): str(value).replace("\0", "") for key, value in metadata.items()}
-
-
-def by_slim_names(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Arrays of a form in which people keep both: names with a slash are slim's, and with them TF's axis order;
-    other ones are PyTorch's, whose axes are turned."""
-    if any("/" in name for name in arrays):
-        return dict(arrays)
-    return to_slim(arrays)

@@ -17,7 +17,7 @@ import numpy as np
 from kindling.core.errors import KindlingError
 
 from ..containers.limits import MOST_BYTES, nbytes, refuse_bulk
-from .contents import Contents, by_slim_names, plain
+from .contents import Contents, plain
 
 if TYPE_CHECKING:
     import h5py
@@ -48,7 +48,7 @@ def read(path: Path, data: bytes) -> Contents:
         if bombs:
             raise KindlingError.of(str(path), bombs)
         arrays = {name: np.asarray(item[()]) for name, item in datasets.items()}
-        return Contents(variables=by_slim_names(arrays), metadata=plain(_attributes(path, data, file)))
+        return Contents(variables=arrays, metadata=plain(_attributes(path, data, file)))
 
 
 def made(variables: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> bytes:

@@ -1,7 +1,7 @@
 """Variables found under whatever names a file gives them: behind prefixes, as averages, beside optimizers.
 
-A variable of the table is told by the end of its name. What stands before that end is a prefix: a dictionary's, a
-wrapper's, an attribute's. All names of a file are judged together, since one prefix may hold the weights, another
+A variable of a family's table is told by the end of its name. What stands before that end is a prefix: a dictionary's,
+a wrapper's, an attribute's. All names of a file are judged together, since one prefix may hold the weights, another
 their exponential averages, and a third the moments of an optimizer. What was taken off is said; where two candidates
 would give different weights, neither is taken.
 """
@@ -11,12 +11,11 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 from kindling.core.errors import KindlingError
-from kindling.core.names import SINGULARS
-from kindling.families.kind.nets import NETS
-
-from ..soundness import EXPECTED
+from kindling.core.names import BACK
+from kindling.families.registry import RUNNABLE, Family
 
 Parts = tuple[str, ...]  # a name, parted into its scopes
 # Under which training scripts keep the weights in what they save.
@@ -30,9 +29,35 @@ OPTIMIZER = re.compile(
     r"|velocit(y|ies)|slots?)",
     re.IGNORECASE,
 )
-LEAVES = {**SINGULARS, "kernel": "weights"}  # other words for the last part of a variable's name -> slim's
-BARE = {name.removeprefix(f"{net}/"): net for net in NETS for name in NETS[net].variables}
-DEEPEST = max(name.count("/") for name in EXPECTED) + 1 + len(SEGMENTS)  # parts of a name that are worth a look
+# Other words for the last part of a variable's name: any of TensorFlow's for PyTorch's, and one maker's for another's
+SAME = {**BACK, "weights": BACK["weight"], "biases": BACK["bias"], "kernel": ("weights",)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Names:
+    """What names of a family are looked for."""
+
+    whole: Collection[str]
+    """Variables of the table."""
+    bare: Mapping[str, str]
+    """The same without the scope of their net -> that net."""
+    layers: frozenset[str]
+    """The scopes that variables lie in, one of which is the last or the last but one of a name that is worth a look."""
+    deepest: int
+    """Parts of a name that are worth a look."""
+
+
+@cache
+def names_of(family: Family) -> Names:
+    """The names of a family's variables, made once."""
+    whole = family.variables
+    bare = {name.partition("/")[2]: net.scope for net in family.nets for name in net.variables}
+    return Names(
+        whole=whole,
+        bare=bare,
+        layers=frozenset(name.split("/")[-2] for name in whole),
+        deepest=max(name.count("/") for name in whole) + 1 + len(SEGMENTS),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,18 +89,38 @@ class Choice:
     """What lies outside of the weights, and is not handed on."""
 
 
-def choose(parts: Mapping[str, Parts], equal: Callable[[str, str], bool], source: str, *, ema: bool = False) -> Choice:
+def tell(parts: Mapping[str, Parts], hint: str = "") -> Family | None:
+    """The family whose table most of a file's names end in, whatever stands before; None if no name ends in any.
+
+    hint: the id of the family that is meant where several have as many; without one it is the first of them.
+    """
+    counts = {
+        family: len({place.name for place in _places(parts, family).values() if not place.slot}) for family in RUNNABLE
+    }
+    most = [family for family, count in counts.items() if count == max(counts.values()) > 0]
+    return next((family for family in most if family.id == hint), most[0] if most else None)
+
+
+def choose(
+    parts: Mapping[str, Parts],
+    equal: Callable[[str, str], bool],
+    source: str,
+    family: Family | None,
+    *,
+    ema: bool = False,
+) -> Choice:
     """Tell the weights among all names of a file.
 
-    parts: name in the file -> its scopes. equal: whether two names stand for the same numbers. ema: take the averages
-    instead of the weights. Raises KindlingError where weights are there twice and differ, or where averages are asked
-    for and there are none.
+    parts: name in the file -> its scopes. family: whose table they are looked for in. equal: whether two names stand
+    for the same numbers. ema: take the averages instead of the weights. Raises KindlingError where weights are there
+    twice and differ, or where averages are asked for and there are none.
     """
-    places = _places(parts)
+    places = _places(parts, family) if family else {}
     candidates = {n: place for n, place in places.items() if not place.slot and not _of_optimizer(place.prefix)}
     averages = {name for name, place in candidates.items() if place.averaged}
     if ema and not averages:
-        raise KindlingError(f"{source}: it holds no averages (EMA) of KinD's weights; leave --ema out")
+        whose = family.title if family else "KinD"
+        raise KindlingError(f"{source}: it holds no averages (EMA) of {whose}'s weights; leave --ema out")
     wanted = averages if ema or len(averages) == len(candidates) else candidates.keys() - averages
     chosen = _unique({name: candidates[name] for name in parts if name in wanted}, equal, source)
     if not chosen:
@@ -104,12 +149,17 @@ def choose(parts: Mapping[str, Parts], equal: Callable[[str, str], bool], source
     return Choice(names=names, prefixes=prefixes, unwrapped=said, beside=tuple(dict.fromkeys(beside)))
 
 
-def place_of(scopes: Sequence[str], among: Collection[str] = EXPECTED) -> Place | None:
-    """The variable that a name ends in, its net's scope included, or that it hangs on; None if it is none of them."""
+def place_of(scopes: Sequence[str], names: Names, *, bare: bool = False) -> Place | None:
+    """The variable that a name ends in, or that it hangs on; None if it is none of them.
+
+    bare: without the scope of its net.
+    """
     *front, last = scopes
-    if found := _ending(front, last, among):
+    if not names.layers.intersection(front[-2:]):
+        return None
+    if found := _ending(front, last, names, bare):
         return found
-    hangs_on = _ending(front[:-1], front[-1], among) if front else None
+    hangs_on = _ending(front[:-1], front[-1], names, bare) if front else None
     if hangs_on is None:
         return None
     return replace(hangs_on, averaged=True) if last.startswith(AVERAGE) else replace(hangs_on, slot=last)
@@ -121,18 +171,20 @@ def leaves_at(scopes: Parts, prefixes: Iterable[Parts]) -> str:
     return scopes[shared]
 
 
-def _places(parts: Mapping[str, Parts]) -> dict[str, Place]:
+def _places(parts: Mapping[str, Parts], family: Family) -> dict[str, Place]:
     """Every name of the file that stands for a variable of the table, or hangs on one."""
-    places = {name: place for name, scopes in parts.items() if (place := place_of(scopes))}
-    return places | _bare({name: scopes for name, scopes in parts.items() if name not in places})
+    names = names_of(family)
+    places = {name: place for name, scopes in parts.items() if (place := place_of(scopes, names))}
+    return places | _bare({name: scopes for name, scopes in parts.items() if name not in places}, family)
 
 
-def _ending(front: Sequence[str], last: str, among: Collection[str]) -> Place | None:
+def _ending(front: Sequence[str], last: str, names: Names, bare: bool) -> Place | None:
     leaf, colon, _ = last.partition(":")
-    begin = max(0, len(front) - DEEPEST)
+    among = names.bare if bare else names.whole
+    begin = max(0, len(front) - names.deepest)
     kept = [k for k in range(begin, len(front)) if front[k] not in SEGMENTS]
     for start in kept:
-        for word in dict.fromkeys((leaf, LEAVES.get(leaf, leaf))):
+        for word in dict.fromkeys((leaf, *SAME.get(leaf, ()))):
             name = "/".join([*(front[k] for k in kept if k >= start), word])
             if name in among:
                 return Place(
@@ -145,17 +197,18 @@ def _ending(front: Sequence[str], last: str, among: Collection[str]) -> Place | 
     return None
 
 
-def _bare(parts: Mapping[str, Parts]) -> dict[str, Place]:
+def _bare(parts: Mapping[str, Parts], family: Family) -> dict[str, Place]:
     """Places of nets whose scope is missing: all variables of one net behind the same prefix, or none is taken."""
-    behind = {name: place for name, scopes in parts.items() if (place := place_of(scopes, BARE))}
+    names = names_of(family)
+    behind = {name: place for name, scopes in parts.items() if (place := place_of(scopes, names, bare=True))}
     names_in: dict[tuple[Parts, bool, str], set[str]] = defaultdict(set)
     for place in behind.values():
         if not place.slot:
-            names_in[place.prefix, place.averaged, BARE[place.name]].add(place.name)
+            names_in[place.prefix, place.averaged, names.bare[place.name]].add(place.name)
     found = {}
     for name, place in behind.items():
-        net = BARE[place.name]
-        if len(names_in[place.prefix, place.averaged, net]) == len(NETS[net].variables):
+        net = names.bare[place.name]
+        if len(names_in[place.prefix, place.averaged, net]) == len(family.by_scope[net].variables):
             notes = (*place.notes, f"a single net without its scope, {net}")
             found[name] = replace(place, name=f"{net}/{place.name}", notes=notes)
     return found

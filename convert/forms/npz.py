@@ -16,7 +16,7 @@ from kindling.core.errors import KindlingError
 
 from ..containers import zips
 from ..containers.limits import nbytes
-from .contents import Contents, by_slim_names, plain
+from .contents import Contents, plain
 
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
@@ -33,7 +33,7 @@ def read(path: Path, data: bytes) -> Contents:
             metadata = json.loads(archive.comment)
         except ValueError:  # somebody else's comment, or none
             metadata = {}
-    return Contents(variables=by_slim_names(arrays), metadata=plain(metadata))
+    return Contents(variables=arrays, metadata=plain(metadata))
 
 
 def made(variables: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> bytes:

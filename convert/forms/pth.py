@@ -17,7 +17,7 @@ import ml_dtypes
 import numpy as np
 
 from kindling.core.errors import KindlingError
-from kindling.core.names import TO_SLIM, to_torch
+from kindling.core.names import to_torch
 from kindling.core.optional import import_framework
 
 from ..containers import pickles, zips
@@ -32,8 +32,8 @@ ALONE = "Save the weights alone: torch.save(model.state_dict(), FILE)"
 
 
 def read(path: Path, data: bytes) -> Contents:
-    """Every tensor in the file, wrapped in dictionaries or bare, by slim names. Raises KindlingError for a file that
-    holds none, or could do more than hold some."""
+    """Every tensor in the file, wrapped in dictionaries or bare, by the keys that lead to it, with dots. Raises
+    KindlingError for a file that holds none, or could do more than hold some."""
     archive = _old(path, data) if data.startswith(LEGACY) else _anew(path, data)
     torch = import_framework("torch", f"{path}: reading a .pth file")
     flattened = flat(_load(torch, path, archive), torch.Tensor, str(path))
@@ -44,9 +44,8 @@ def read(path: Path, data: bytes) -> Contents:
         raise KindlingError.of(f"{path}: expected plain tensors", problems)
     refuse_bulk(path, (nbytes(value.shape, value.element_size()) for value in flattened.tensors.values()))
     # An expanded tensor repeats one element without end, and its bytes are counted above before it is spelled out.
-    arrays = {name: _array(torch, value) for name, value in flattened.tensors.items()}
-    turned = {name: array.transpose(TO_SLIM) if array.ndim == 4 else array for name, array in arrays.items()}
-    return Contents(variables={n: np.array(a, order="C") for n, a in turned.items()}, beside=flattened.others)
+    arrays = {name: np.array(_array(torch, value), order="C") for name, value in flattened.tensors.items()}
+    return Contents(variables=arrays, beside=flattened.others, torch=True)
 
 
 def made(variables: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> bytes:

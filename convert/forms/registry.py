@@ -15,14 +15,16 @@ from pathlib import Path
 import numpy as np
 
 from kindling.core.errors import KindlingError
+from kindling.core.names import TO_SLIM, slim_name
+from kindling.families.registry import Family, family_called
 from kindling.families.vgg import SHAPES as VGGS
 
 from ..containers.limits import refuse_crowds
-from ..soundness import EXPECTED, fingerprint
+from ..soundness import fingerprint
 from . import bundles, h5, npz, pth, safetensors
 from .contents import plain
 from .detect import opened
-from .naming import choose, leaves_at
+from .naming import choose, leaves_at, tell
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +35,8 @@ class Checkpoint:
     form: str
     variables: dict[str, np.ndarray]
     """Slim names, TF axis order, the machine's byte order."""
+    family: Family | None
+    """Whose nets' variables are in it; None if there are none."""
     sha256: str
     """Of the bytes that were read: the file, or all files of all bundles one after the other."""
     metadata: dict[str, str] = field(default_factory=dict)
@@ -58,14 +62,16 @@ def form_of(path: Path) -> str:
     )
 
 
-def read(path: Path, *, ema: bool = False) -> Checkpoint:
+def read(path: Path, *, ema: bool = False, family: str = "") -> Checkpoint:
     """Everything in the file or folder at `path`; a KindlingError if it is missing, damaged or of no known form.
 
-    ema: take the exponential averages of the weights in it. A file that says what the fingerprint of its weights is, as
-    ours do, must have those.
+    family: the id of the one that it is of; by default it is told by its names, and where those of two families are the
+    same by what its metadata says or its folders are called. ema: take the exponential averages of the weights in it. A
+    file that says what the fingerprint of its weights is, as ours do, must have those.
     """
     if not path.exists() and path.suffix in FORMS:
         raise KindlingError(f"{path}: no such file")
+    asked = family_called(family) if family else None
     form, data = opened(path)
     digest = hashlib.sha256(data)
     try:
@@ -76,31 +82,32 @@ def read(path: Path, *, ema: bool = False) -> Checkpoint:
         raise KindlingError(
             f"{path}: cannot be read as {form}, so it is damaged or incomplete: {_said(error)}"
         ) from error
-    parts = {name: tuple(name.split("/")) for name in held.variables}
+    torch = held.torch or (form != "tf" and not any("/" in name for name in held.variables))
+    parts = {name: tuple((name.replace(".", "/") if torch else name).split("/")) for name in held.variables}
     refuse_crowds(path, parts.values())
     arrays, notes = _turned(held.variables)
-    choice = choose(
-        parts,
-        lambda a, b: a == b or _same(arrays[a], arrays[b]),
-        str(path),
-        ema=ema,
-    )
+    own = asked or tell(parts, held.metadata.get("family", "") or held.hint)
+    parts, leftovers = _without_leftovers(parts, own)
+    choice = choose(parts, lambda a, b: a == b or _same(arrays[a], arrays[b]), str(path), own, ema=ema)
     variables = {}
-    for name, new in choice.names.items():
+    for name, found in choice.names.items():
+        new, array = _by_the_rule(found, arrays[name], own) if torch else (found, arrays[name])
         if new in variables:
             raise KindlingError(f"{path}: {new} is in it twice, once behind a prefix; save one of them by itself")
-        variables[new] = arrays[name]
+        variables[new] = array
     if held.metadata.get("family") not in VGGS:  # convert/vgg.py holds those against it, under their own names
-        hold_against_fingerprint(path, {n: a for n, a in variables.items() if n in EXPECTED}, held.metadata)
+        known = own.variables if own else {}
+        hold_against_fingerprint(path, {n: a for n, a in variables.items() if n in known}, held.metadata)
     others = dict.fromkeys(leaves_at(way, choice.prefixes) for way in held.beside)
     return Checkpoint(
         path=path,
         form=form,
         variables=variables,
+        family=own,
         sha256=digest.hexdigest(),
         metadata=held.metadata,
         unwrapped=(*choice.unwrapped, *held.notes, *notes),
-        beside=tuple(dict.fromkeys((*others, *choice.beside))),
+        beside=tuple(dict.fromkeys((*others, *choice.beside, *held.left, *leftovers))),
     )
 
 
@@ -132,9 +139,9 @@ def put(files: Mapping[Path, bytes]) -> None:
         file.write_bytes(held)
 
 
-def outputs(path: Path, names: Sequence[str]) -> list[Path]:
+def outputs(path: Path, names: Sequence[str], family: Family | None = None) -> list[Path]:
     """The files that `made` gives for variables of these names, in the order in which they may appear."""
-    return bundles.outputs(path, names) if form_of(path) == "tf" else [path]
+    return bundles.outputs(path, names, family) if form_of(path) == "tf" else [path]
 
 
 def hold_against_fingerprint(path: Path, variables: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:
@@ -151,6 +158,21 @@ def hold_against_fingerprint(path: Path, variables: Mapping[str, np.ndarray], me
             f"{path}: damaged, or changed since it was written: its weights are not those whose fingerprint it says; "
             "if that was on purpose, take all of its metadata out"
         )
+
+
+def _by_the_rule(name, array, family):
+    """What PyTorch has, as TensorFlow has it: the name, unless the family's table knows it so, and the axes."""
+    known = family.variables if family else {}
+    turned = np.array(array.transpose(TO_SLIM), order="C") if array.ndim == 4 else array
+    return name if name in known else slim_name(name.replace("/", "."), known), turned
+
+
+def _without_leftovers(parts, family):
+    """Names less what a family's authors left in their files and never load, and a word for each of that."""
+    leftovers = family.leftovers if family else {}
+    found = sorted({start for sign, start in leftovers.items() if tuple(sign.split("/")) in parts.values()})
+    kept = {name: scopes for name, scopes in parts.items() if not "/".join(scopes).startswith(tuple(found))}
+    return kept, tuple(f"{start.rstrip('/')}, a leftover that its authors do not load" for start in found)
 
 
 def _turned(arrays: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:

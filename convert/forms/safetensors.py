@@ -15,7 +15,7 @@ import numpy as np
 from kindling.core.errors import KindlingError
 from kindling.core.names import to_torch
 
-from .contents import Contents, by_slim_names, plain
+from .contents import Contents, plain
 
 DTYPES = {
     "F64": np.float64, "F32": np.float32, "F16": np.float16, "BF16": ml_dtypes.bfloat16,
@@ -26,7 +26,7 @@ DTYPES = {
 
 
 def read(path: Path, data: bytes) -> Contents:
-    """Every tensor in the file, by its slim name; KindlingError for tensors whose numbers are of no known kind."""
+    """Every tensor in the file; KindlingError for tensors whose numbers are of no known kind."""
     from safetensors import deserialize
 
     tensors = dict(deserialize(data))
@@ -39,7 +39,7 @@ def read(path: Path, data: bytes) -> Contents:
     }
     (length,) = struct.unpack("<Q", data[:8])  # of the header; the library above has held it against the file
     metadata = json.loads(data[8 : 8 + length]).get("__metadata__")
-    return Contents(variables=by_slim_names(arrays), metadata=plain(metadata))
+    return Contents(variables=arrays, metadata=plain(metadata))
 
 
 def made(variables: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> bytes:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from kindling.core.errors import KindlingError
-from kindling.core.names import slim_name
 
 Way = tuple[str, ...]
 DEEPEST = 12  # dictionaries within dictionaries
@@ -14,7 +13,7 @@ MOST = 100_000  # things in all of them; KinD with its training is a few hundred
 
 @dataclass(frozen=True)
 class Flat:
-    """Everything in a file: tensors by names with a slash between scopes, and the ways to all else."""
+    """Everything in a file: tensors by the keys that lead to them, with dots between, and the ways to all else."""
 
     tensors: dict[str, Any]
     others: tuple[Way, ...]
@@ -34,7 +33,7 @@ def flat(node: object, tensor: type, source: str) -> Flat:
         if not isinstance(value, tensor):
             others.append(way)
             continue
-        name = slim_name(".".join(way))
+        name = ".".join(way)
         if name in tensors:
             raise KindlingError(f"{source}: {name} is in it twice, once in a dictionary; save one of them by itself")
         tensors[name] = value

@@ -17,11 +17,12 @@ from zipfile import ZipInfo
 
 from kindling.core.errors import KindlingError
 from kindling.core.files import move_into_place, staging
+from kindling.families.originals import Archive, Original
+from kindling.families.registry import KIND, Family
 
 from ..containers import tensor_bundle, zips
 from ..forms import bundles
 from .downloading import Downloader, NotServed
-from .files import ARCHIVE, DATA, ORIGINALS, Archive, Original
 
 PARTIAL = ".partial"
 Show = Callable[[str, int, int], None]  # file, bytes so far, of how many
@@ -35,31 +36,33 @@ class Fetched:
     how: str
 
 
-def default_folder() -> Path:
-    """Where fetched weights go by default: the platform's folder for caches."""
+def default_folder(family: Family = KIND) -> Path:
+    """Where a family's fetched weights go by default: the platform's folder for caches."""
     import pooch
 
-    return Path(pooch.os_cache("kindling")) / "originals"
+    return Path(pooch.os_cache("kindling")) / ("originals" if family is KIND else f"originals-{family.id}")
 
 
 def fetch(
     to: Path, source: Path | None = None, show: Show = lambda file, done, total: None,
-    originals: Sequence[Original] = ORIGINALS, archive: Archive = ARCHIVE, **download: Any,
+    originals: Sequence[Original] | None = None, archive: Archive | None = None, family: Family = KIND, **download: Any,
 ) -> list[Fetched]:  # fmt: skip
-    """Every original into the folder `to`, from `source` (a zip, a folder, a file) where it is in there, else from the
-    authors. download: options of convert.originals.downloading.Downloader.
+    """Every original of a family, or those that are named, into the folder `to`, from `source` (a zip, a folder, a
+    file) where it is in there, else from the authors. download: options of convert.originals.downloading.Downloader.
 
     Raises KindlingError if something cannot be had or is not the authors'; what was had before stays, and counts.
     """
     to = Path(to)
+    assert family.originals  # of every family that can run
+    archive = archive or family.originals.archive
     copies = _copies(source)
     done = []
-    for original in originals:
+    for original in family.originals.files if originals is None else originals:
         try:
             done.append(Fetched(to / original.path, _one(original, to, copies, show, archive, download)))
         except NotServed as error:
             raise KindlingError(f"{error}; {_by_hand(original, to, done, archive, source)}") from error
-        if original.path.endswith(DATA):
+        if bundles.PART.search(original.path) and not original.path.endswith(".index"):
             _say_where(to / original.path)
     shutil.rmtree(to / PARTIAL, ignore_errors=True)
     return done
@@ -153,7 +156,7 @@ def _say_where(data):
     """The text file that the original's Saver looks for, and that we look for too."""
     state = data.parent / bundles.STATE
     if not state.exists():
-        state.write_text(bundles.state_file(), encoding="utf-8")
+        state.write_text(bundles.state_file(bundles.prefix_of(data).name), encoding="utf-8")
 
 
 # --- copies at hand ----------------------------------------------------------------------------------------------
@@ -208,7 +211,13 @@ def _escapes(info: ZipInfo) -> bool:
 
 def _by_hand(original, to, done, archive, source):
     """What a person can do: exactly what to download, and where it goes."""
-    kept = sorted({fetched.path.parent.name for fetched in done if fetched.path.name == DATA})
+    kept = sorted(
+        {
+            fetched.path.parent.name
+            for fetched in done
+            if bundles.PART.search(fetched.path.name) and fetched.path.suffix != ".index"
+        }
+    )
     so_far = f" ({', '.join(kept)} in {to} can be used as they are)" if kept else ""
     if original.url:
         return (

@@ -8,6 +8,7 @@ import click
 
 from kindling.commands.output import STDOUT, JsonCommand, json_option, printable, put_json, refuse_json, to_a_reader
 from kindling.core.packages import own
+from kindling.families.registry import KIND
 from kindling.parity.diagnosis import Diagnosis, diagnose
 
 
@@ -34,7 +35,7 @@ def diff(
     """
     refuse_json(json_file, force)
     registry = own("convert.forms.registry")
-    a, b = (_weights(registry.read(path, ema=ema).variables) for path in (first, second))
+    a, b = (_weights(registry.read(path, ema=ema)) for path in (first, second))
     found = diagnose(a, b)
     if not quiet and json_file != STDOUT:
         with to_a_reader():
@@ -45,12 +46,12 @@ def diff(
     return 0 if found.same else 1
 
 
-def _weights(variables):
+def _weights(held):
     """In the table's order, strangers behind. What is of a training is not compared: slots, steps."""
-    soundness = own("convert.soundness")
-    names = [name for name in soundness.EXPECTED if name in variables]
-    names += [name for name in variables if name not in soundness.EXPECTED]
-    return {name: variables[name] for name in names if not soundness.is_training_state(name)}
+    soundness, family = own("convert.soundness"), held.family or KIND
+    names = [name for name in family.variables if name in held.variables]
+    names += [name for name in held.variables if name not in family.variables]
+    return {name: held.variables[name] for name in names if not soundness.is_training_state(name, family)}
 
 
 def _lines(found: Diagnosis, first: Path, second: Path, everything: bool) -> Iterator[str]:

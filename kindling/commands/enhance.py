@@ -18,6 +18,7 @@ from kindling.core.errors import KindlingError
 from kindling.core.files import refuse_existing
 from kindling.core.model import Model
 from kindling.enhancing import memory
+from kindling.enhancing.needed import check_needed
 from kindling.enhancing.ratio import PROTOCOLS, default_protocol, default_ratio
 from kindling.enhancing.render import Tile, enhance_file
 from kindling.photos.find import Found, find
@@ -67,8 +68,10 @@ Examples:
 @click.option(
     "--protocol", type=click.Choice(list(PROTOCOLS)),
     help="Put the picture together as evaluate_LOLdataset.py (lol: restored times adjusted), with bright places left "
-    "to the photo (blend), or as evaluate.py (photo). Default: blend if the weights bring an estimator, else photo.",
+    "to the photo (blend), or as evaluate.py (photo), KinD++'s with its light adjusted (adjusted). Default: blend if "
+    "the weights bring an estimator, else photo.",
 )  # fmt: skip
+@click.option("--adjustment", is_flag=True, help="The same as --protocol adjusted, as KinD++'s evaluate.py calls it.")
 @click.option(
     "--strength", type=click.FloatRange(0, 1), default=1.0, show_default=True,
     help="Blend with the photo; 0 is the photo itself.",
@@ -87,9 +90,10 @@ Examples:
 @on_ray.options
 def enhance(
     inputs: tuple[str, ...], out: str, recursive: bool, suffix: str, first_dot: bool, ext: str, no_metadata: bool,
-    skip_existing: bool, force: bool, weights: Path | None, runtime: str, device: str, precision: Precision,
-    ratios: tuple[words.Ratio, ...], protocol: words.ProtocolName | None, strength: float, denoise: float, parts: bool,
-    compare: bool, max_side: int | None, tile: Tile, max_megapixels: float, **spread: Any,
+    skip_existing: bool, force: bool, weights: Path | None, family: str, runtime: str, device: str,
+    precision: Precision, ratios: tuple[words.Ratio, ...], protocol: words.ProtocolName | None, adjustment: bool,
+    strength: float, denoise: float, parts: bool, compare: bool, max_side: int | None, tile: Tile,
+    max_megapixels: float, **spread: Any,
 ) -> int:  # fmt: skip
     """Brighten photos: files, folders, or patterns such as '*.jpg', into OUT/<name>_kindle.<kind>.
 
@@ -103,6 +107,9 @@ def enhance(
             click.echo(
                 f"kindling: a ratio of {ratio:g} is beyond {USEFUL:g}, the most the nets are meant for", err=True
             )
+    if adjustment and protocol not in (None, "adjusted"):
+        raise click.UsageError(f"--adjustment and --protocol {protocol} are two ways to put the picture together.")
+    protocol = "adjusted" if adjustment else protocol
     naming = Naming(suffix=suffix, ext=ext, ratios=asked, parts=parts, compare=compare, first_dot=first_dot)
     dials: dict[str, Any] = {
         "tile": tile, "megapixels": max_megapixels, "max_side": max_side, "metadata": not no_metadata,
@@ -112,14 +119,18 @@ def enhance(
     if on_ray.is_asked(spread):
         return on_ray.enhance(
             inputs, out, naming, dials, spread, recursive=recursive, force=force, skip_existing=skip_existing,
-            weights=weights, runtime=runtime, device=device, precision=precision,
+            weights=weights, family=family, runtime=runtime, device=device, precision=precision,
         )  # fmt: skip
     paths = [Path(given) for given in inputs]
 
     def opened() -> Model:
         if not RUNTIMES[runtime].keeps_memory:
             memory.keep_freed()
-        return open_model(weights, runtime, device=device, precision=precision)
+        model = open_model(weights, runtime, device=device, precision=precision, family=family)
+        if model.family.ratio is None and ratios:
+            raise KindlingError(f"{model.family.title} is told no ratio, so leave --ratio out")
+        check_needed(model, denoise)
+        return model
 
     if PIPE in inputs or out == PIPE:
         return _through_a_pipe(paths, out, naming, force, opened, dials)
@@ -173,7 +184,10 @@ def _said(model, asked, protocol):
     """What was asked of the model, in words."""
     ratios = [default_ratio(model) if ratio == "default" else ratio for ratio in asked]
     numbers = ", ".join(ratio if isinstance(ratio, str) else f"{ratio:g}" for ratio in ratios)
-    return f" (ratio {numbers}, protocol {protocol or default_protocol(model)}, {model.runtime} on {model.device})"
+    how = f"protocol {protocol or default_protocol(model)}, {model.runtime} on {model.device}"
+    if model.family.ratio is None:
+        return f" ({model.family.title}, {how})"
+    return f" (ratio {numbers}, {how})"
 
 
 def _printable(text):

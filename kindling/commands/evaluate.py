@@ -12,13 +12,15 @@ from rich.text import Text
 
 from kindling import api
 from kindling.commands import on_ray, options
-from kindling.commands.output import printable
+from kindling.commands.output import printable, put_text
 from kindling.core.errors import KindlingError
+from kindling.core.files import refuse_existing
 from kindling.core.words import ProtocolName
 from kindling.enhancing import memory
 from kindling.enhancing.render import Tile
 from kindling.evaluating import tables
 from kindling.evaluating.evaluation import Evaluation
+from kindling.evaluating.html import as_html
 from kindling.evaluating.metrics import DEFINITIONS
 from kindling.evaluating.scores import PROTOCOLS
 from kindling.runtimes import RUNTIMES, Precision
@@ -55,12 +57,13 @@ from kindling.runtimes import RUNTIMES, Precision
 @click.option(
     "--table", "kind", type=click.Choice(list(tables.WRITERS)), help="Print the figures as this, in place of the text."
 )
+@click.option("--html", "html_file", type=click.Path(path_type=Path), help="Write a page to look at to this file.")
 @on_ray.spread_options
 def evaluate(
     folders: tuple[Path, ...], low: Path | None, high: Path | None, results: tuple[str, ...], out: Path, force: bool,
-    weights: Path | None, runtime: str, device: str, precision: Precision, ratio: float | Literal["auto", "gt"],
-    protocol: ProtocolName, denoise: float, gt_mean: bool, tile: Tile, psnr_at_least: float | None, kind: str | None,
-    **spread: Any,
+    weights: Path | None, family: str, runtime: str, device: str, precision: Precision,
+    ratio: float | Literal["auto", "gt"], protocol: ProtocolName, denoise: float, gt_mean: bool, tile: Tile,
+    psnr_at_least: float | None, kind: str | None, html_file: Path | None, **spread: Any,
 ) -> int:  # fmt: skip
     """Enhance the photos in LOW and measure them against their partners in HIGH.
 
@@ -72,9 +75,11 @@ def evaluate(
     \b
     kindling evaluate LOL/eval15 -o figures/
     kindling evaluate low/ high/ -o figures/ --ratio auto --psnr-at-least 17
+    kindling evaluate low/ high/ -o figures/ --html figures.html
     kindling evaluate --results theirs/ --results Ours=mine/ --high eval15/high -o figures/ --table tex
     """
     low, high = _sides(folders, low, high)
+    refuse_existing([html_file] if html_file else [], force)
     if low is not None and not RUNTIMES[runtime].keeps_memory:
         memory.keep_freed()
     console = Console(stderr=True)
@@ -89,16 +94,18 @@ def evaluate(
         run = on_ray.evaluation(spread) if on_ray.is_asked(spread) else api.evaluate
         try:
             evaluation = run(
-                low, high, model=runtime, weights=weights, device=device, precision=precision, ratio=ratio,
-                protocol=protocol, gt_mean=gt_mean, denoise=denoise, tile=tile, results=results, out=out, force=force,
-                progress=progress,
+                low, high, model=runtime, weights=weights, family=family, device=device, precision=precision,
+                ratio=ratio, protocol=protocol, gt_mean=gt_mean, denoise=denoise, tile=tile, results=results, out=out,
+                force=force, progress=progress,
             )  # fmt: skip
         except (KeyboardInterrupt, KindlingError):  # stopped, or a full disk: what was measured is told all the same
             shown.stop()
             if seen:
                 _show(seen[0], kind)
+                _put(html_file, seen[0])
             raise
     _show(evaluation, kind)
+    _put(html_file, evaluation)
     bar = float("-inf") if psnr_at_least is None else psnr_at_least
     psnrs = [(summary, summary.means["psnr"]) for summary in evaluation.summaries]
     short = [(summary, psnr) for summary, psnr in psnrs if psnr is not None and psnr < bar]
@@ -122,6 +129,11 @@ def _sides(folders: tuple[Path, ...], low: Path | None, high: Path | None) -> tu
 
 def _say(sentence: str) -> None:
     click.echo(f"kindling: {printable(sentence)}", err=True)
+
+
+def _put(file: Path | None, evaluation: Evaluation) -> None:
+    if file and evaluation.scores:
+        put_text(as_html(evaluation), file)
 
 
 def _show(evaluation: Evaluation, kind: str | None) -> None:

@@ -7,31 +7,33 @@ from typing import Any
 
 import click
 
+from kindling.commands import options
 from kindling.commands.output import STDOUT, JsonCommand, json_option, printable, put_json, refuse_json, to_a_reader
 from kindling.core.packages import own
 
-ELSEWHERE = "in no net of KinD"
+ELSEWHERE = "in no net of its family"
 COLOURS = {"missing": "red", "extra": "yellow"}
 
 
 @click.command(cls=JsonCommand)
 @click.argument("path", metavar="FILE", type=click.Path(path_type=Path))
 @click.option("--ema", is_flag=True, help="Look at the exponential averages of the weights, where FILE holds both.")
+@options.family
 @click.option("--quiet", is_flag=True, help="Print nothing; the exit code says it.")
 @json_option("what FILE holds")
 @click.option("--force", is_flag=True, help="Overwrite the file of --json.")
-def inspect(path: Path, ema: bool, quiet: bool, json_file: Path | None, force: bool) -> int:
+def inspect(path: Path, ema: bool, family: str, quiet: bool, json_file: Path | None, force: bool) -> int:
     """List name, shape and dtype of every variable in FILE, net by net, and what is missing or extra.
 
-    FILE is told by its content, whatever its name. The exit code is 0 for a sound checkpoint of KinD, 1 for one that
-    is incomplete or of another model, and 2 for a file that cannot be read.
+    FILE is told by its content, whatever its name. The exit code is 0 for a sound checkpoint of a family that can run,
+    1 for one that is incomplete or of another model, and 2 for a file that cannot be read.
 
     \b
     kindling inspect kind.pth
     kindling inspect checkpoints/ --json | jq .nets
     """
     refuse_json(json_file, force)
-    found = own("convert").inspect(path, ema=ema)
+    found = own("convert").inspect(path, ema=ema, family=family)
     if not quiet and json_file != STDOUT:
         with to_a_reader():
             for line in _lines(found):

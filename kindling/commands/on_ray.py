@@ -72,6 +72,7 @@ def enhance(
     spread: Mapping[str, Any],
     *,
     weights: Path | None,
+    family: str,
     runtime: str,
     device: str,
     precision: Precision,
@@ -95,9 +96,9 @@ def enhance(
         try:
             summary = ray.enhance(
                 inputs, out, naming=naming, recursive=recursive, to=spread["to"] or "files", force=force,
-                skip_existing=skip_existing, weights=None if weights is None else str(weights), runtime=runtime,
-                device=device, precision=precision, dials=dials, address=spread["address"], actors=spread["actors"],
-                batch=spread["batch"] or BATCH, progress=progress,
+                skip_existing=skip_existing, weights=None if weights is None else str(weights), family=family,
+                runtime=runtime, device=device, precision=precision, dials=dials, address=spread["address"],
+                actors=spread["actors"], batch=spread["batch"] or BATCH, progress=progress,
             )  # fmt: skip
         except KeyboardInterrupt:
             bar.stop()
@@ -129,4 +130,5 @@ def _how(summary: ray.Summary, weights: Any, naming: Naming, dials: Mapping[str,
     numbers = ", ".join(ratio if isinstance(ratio, str) else f"{ratio:g}" for ratio in asked)
     protocol = default_protocol(weights) if dials["protocol"] == "default" else dials["protocol"]
     actors = f"{summary.actors} actor{'s' if summary.actors > 1 else ''}"
-    return f" (ratio {numbers}, protocol {protocol}, {weights.runtime} on {actors} of Ray)"
+    told = weights.family.title if weights.family.ratio is None else f"ratio {numbers}"
+    return f" ({told}, protocol {protocol}, {weights.runtime} on {actors} of Ray)"

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
+from kindling.families.registry import RUNNABLE
 from kindling.runtimes import RUNTIMES
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -73,6 +74,13 @@ def tile(command: Command) -> Command:
     return click.option("--tile", type=Tile(), default="auto", show_default=True, help=text)(command)
 
 
+def family(command: Command) -> Command:
+    """--family"""
+    text = "Take the weights for those of this family, where a file could be of two. Default: as the file says."
+    choice = click.Choice([family.id for family in RUNNABLE])
+    return click.option("--family", type=choice, callback=lambda ctx, option, value: value or "", help=text)(command)
+
+
 def runtime(command: Command) -> Command:
     """--runtime, and --backend, as it was called before."""
     choice = click.Choice(list(RUNTIMES))
@@ -90,7 +98,7 @@ def device(command: Command) -> Command:
 
 
 def model(command: Command) -> Command:
-    """--weights, --runtime, --device and --precision: what `open_model` is asked for."""
+    """--weights, --family, --runtime, --device and --precision: what `open_model` is asked for."""
     precision = click.option(
         "--precision",
         type=click.Choice(["float32", "bfloat16", "float16"]),
@@ -103,4 +111,4 @@ def model(command: Command) -> Command:
         type=click.Path(path_type=Path),
         help="Take the weights from this file or folder, of any form that `kindling convert` reads.",
     )
-    return weights(runtime(device(precision(command))))
+    return weights(family(runtime(device(precision(command)))))

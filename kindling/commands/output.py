@@ -73,6 +73,11 @@ def put_json(record: dict[str, object], file: Path) -> None:
         with to_a_reader():
             click.echo(text)
         return
+    put_text(text + "\n", file)
+
+
+def put_text(text: str, file: Path) -> None:
+    """Write a file whole, or not at all."""
     with staging(file.parent) as folder:
-        (folder / file.name).write_text(text + "\n", encoding="utf-8")
+        (folder / file.name).write_text(text, encoding="utf-8")
         move_into_place(folder / file.name, file)

@@ -38,11 +38,11 @@ def check_same_size(first: str, a: Sequence[int | None], second: str, b: Sequenc
         )
 
 
-def check_nets(nets: Sequence[str], known: Sequence[str]) -> None:
-    """Refuse the name of a net that KinD does not have."""
+def check_nets(nets: Sequence[str], known: Sequence[str], family: str = "KinD") -> None:
+    """Refuse the name of a net that the family does not have."""
     strangers = [str(net) for net in nets if net not in known]
     if strangers:
-        raise KindlingError(f"KinD has no net called {', '.join(strangers)}; its nets are {', '.join(known)}")
+        raise KindlingError(f"{family} has no net called {', '.join(strangers)}; its nets are {', '.join(known)}")
 
 
 def check_state(source: str, own: Mapping[str, Sequence[int]], given: Mapping[str, Sequence[int]]) -> None:

@@ -5,14 +5,25 @@ kindling/runtimes.py opens them, and kind_torch/runtime.py and kind_tf/runtime.p
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-__all__ = ["Array", "Layered", "Model"]
+__all__ = ["Array", "Layered", "Model", "Place"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Core = tuple[slice, slice]  # rows, columns
+Dial = Any  # a number, an Array, a Place
+
+
+class Place(NamedTuple):
+    """Where in a photo a tile lies, for nets whose pixels hang on that."""
+
+    rows: slice
+    columns: slice
+    height: int
+    """Of the photo."""
+    width: int
 
 
 class Model(Protocol):
@@ -31,11 +42,12 @@ class Model(Protocol):
     said: Mapping[str, str]
     """What the file of its weights says beside them, such as how a ratio is guessed."""
 
-    def run(self, verb: str, *arrays: Array, core: Core | None = None, **dials: float | Array) -> tuple[Array, ...]:
+    def run(self, verb: str, *arrays: Array, core: Core | None = None, **dials: Dial) -> tuple[Array, ...]:
         """One net, or "enhance", the whole chain. arrays: its inputs, (n, h, w, c). Returns its results, alike.
 
         core: the rows and columns that are wanted of `restore`; the rest of the tile is halo. dials: `ratio`, a number
-        or a map (n, h, w, 1). Raises KindlingError if a net has no weights, OutOfMemory if there is no room for it.
+        or a map (n, h, w, 1), and `place`, of a tile, where the family's row asks for them. Raises KindlingError if a
+        net has no weights, OutOfMemory if there is no room for it.
         """
         ...
 

@@ -17,7 +17,7 @@ EXTRAS = {
     "accelerate": (("accelerate",), "Hugging Face accelerate", "train"),
     "tensorboard": (("tensorboard",), "TensorBoard", "train"),
     "torchvision": (("torchvision",), "torchvision", "vgg"),
-    "onnx": (("onnx", "onnxscript"), "onnx with onnxscript", "onnx"),
+    "onnx": (("onnx",), "onnx", "onnx"),
     "onnxruntime": (("onnxruntime",), "ONNX Runtime", "onnx"),
     "openvino": (("openvino",), "OpenVINO", "openvino"),
     "gradio": (("gradio",), "Gradio", "ui"),
@@ -31,7 +31,7 @@ def import_framework(name: str, purpose: str) -> ModuleType:
     for module in modules:
         try:
             if sys.modules.get(module) is None:
-                with _stderr_held_back():
+                with stderr_held_back():
                     importlib.import_module(module)
         except ModuleNotFoundError as error:
             if error.name != module:
@@ -43,7 +43,7 @@ def import_framework(name: str, purpose: str) -> ModuleType:
 
 
 @contextlib.contextmanager
-def _stderr_held_back() -> Iterator[None]:
+def stderr_held_back() -> Iterator[None]:
     """Keep what native code writes to stderr, and let it out only if the import fails.
 
     TensorFlow greets from C++ on every import, before any setting of its own can stop it, and our stderr is one line

@@ -9,7 +9,7 @@ import numpy as np
 
 from kindling.core.errors import KindlingError
 from kindling.core.model import Array, Model
-from kindling.enhancing.prepared import Prepared, Tile, choose_grid
+from kindling.enhancing.prepared import Prepared, Tile, choose_grid, reader
 from kindling.images import stretch
 from kindling.photos.photo import Photo, read_photo
 from kindling.photos.streams import received
@@ -27,14 +27,15 @@ def prepared(array: Array, model: Model, tile: Tile) -> Prepared:
     if array.dtype.kind == "u":
         photo = Photo(np.ascontiguousarray(colours), alpha)
         grid = choose_grid(photo.size, tile, model, colours.nbytes)
-        return Prepared(photo.stretched, grid, model, photo.pixels, photo.grey)
+        return Prepared(reader(photo, model), grid, model, photo.pixels, photo.grey, photo.step)
     colours = np.clip(colours, 0, 1).astype(np.float32)
-    stretched, grid = _stretched(colours, alpha), choose_grid(colours.shape[:2], tile, model, colours.nbytes)
+    spread = stretch if model.family.stretched else np.asarray
+    stretched, grid = _stretched(colours, alpha, spread), choose_grid(colours.shape[:2], tile, model, colours.nbytes)
     grey = bool((colours == colours[..., :1]).all())
     return Prepared(lambda rows, columns: stretched[rows, columns], grid, model, colours, grey)
 
 
-def _stretched(colours, alpha):
+def _stretched(colours, alpha, stretch):
     """As `Photo.stretched`: wholly transparent pixels have no part in it, and take the mean of those that are seen."""
     seen = None if alpha is None else alpha[..., 0] > 0
     if seen is None or seen.all() or not seen.any():

@@ -4,6 +4,7 @@ The nets come in as a `Model`, so this file knows no framework. The fusion is th
 which makes the TensorFlow runtime's pixels identical to the authors'.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -12,7 +13,7 @@ from typing import Literal
 import numpy as np
 
 from kindling.core.errors import KindlingError, OutOfMemory
-from kindling.core.model import Array, Model
+from kindling.core.model import Array, Model, Place
 from kindling.core.words import ProtocolName, Ratio
 from kindling.enhancing.border import Inside, bordered, cut, inner
 from kindling.enhancing.memory import auto_grid
@@ -23,16 +24,20 @@ from kindling.enhancing.ratio import (
     default_border,
     default_protocol,
     default_ratio,
+    reflectance_ratio,
     true_ratio,
 )
-from kindling.enhancing.tiles import Grid, Read, halved, keep, pieces, square, whole
+from kindling.enhancing.tiles import Grid, Making, Read, adjust, between_walls, halved, keep, pieces, square, whole
+from kindling.families.kind import fusion
 from kindling.images import as_floats, to_pixels
 from kindling.photos.photo import Photo
 
-__all__ = ["Prepared", "Progress", "Tile", "channels", "check_share", "choose_grid", "prepare"]
+__all__ = ["Prepared", "Progress", "Tile", "channels", "check_share", "choose_grid", "prepare", "reader"]
 
 Tile = int | Literal["auto"]
-PARTS = {"lol": "lit", "blend": "blended", "photo": "enhanced"}  # of a Piece, by protocol
+SEEN = 4e6  # pixels that noise is measured on, at most
+STRIP = 64  # rows that are taken together for that
+PARTS = {"lol": "lit", "blend": "blended", "photo": "enhanced", "adjusted": "relit"}  # of a Piece, by protocol
 Progress = Callable[[int], None]  # told of pixels that were finished
 
 
@@ -43,19 +48,29 @@ class Prepared:
     when it is first needed.
     """
 
-    def __init__(self, read: Read, grid: Grid, model: Model, own: Array | None = None, grey: bool = False):
+    def __init__(
+        self,
+        read: Read,
+        grid: Grid,
+        model: Model,
+        own: Array | None = None,
+        grey: bool = False,
+        step: float = 1 / 255,
+    ) -> None:
         """read: the stretched photo, by rows and columns; grid: the tiles to go by, the model's border included.
 
         own: its pixels as they were before, (h, w, 3) of whole numbers or floats, which a strength below 1 blends
         with; by default those that were read. grey: whether the photo has no colour, so that its pictures have none.
+        step: what one level of its file is worth in the stretched photo.
         """
-        self.model, self.grey = model, grey
+        self.model, self.grey, self._step = model, grey, step
         self._border = default_border(model)
         self.size = grid.height - 2 * self._border, grid.width - 2 * self._border
         """Height and width."""
         self._photo, self._own = read, own
         self._read = bordered(read, self.size, self._border)
         self._kept, self._grid = self._keep(self._read, grid)
+        self._last: tuple[float, Array] | None = None
 
     @property
     def image(self) -> Array:
@@ -104,12 +119,22 @@ class Prepared:
 
     def true_ratio(self, partner: Photo | Array) -> float:
         """The ratio that evaluate_LOLdataset.py takes from the well-lit `partner`, a photo of the same size."""
-        read = partner.stretched if isinstance(partner, Photo) else lambda rows, columns: partner[rows, columns]
+        read = (
+            reader(partner, self.model) if isinstance(partner, Photo) else lambda rows, columns: partner[rows, columns]
+        )
         high, _ = self._keep(bordered(read, self.size, self._border), self._grid)
-        return true_ratio(Inside(self._kept, self._border), Inside(high, self._border), self._inside)
+        kept = Inside(high, self._border)
+        light = true_ratio(Inside(self._kept, self._border), kept, self._inside)
+        rule = self.model.family.true_ratio
+        return light if rule is None else rule(light, reflectance_ratio(self.restored, kept, self._inside))
 
     def number(self, ratio: Ratio) -> float:
-        """A ratio that is asked for, as a number: "default", "auto" or one from 0 up."""
+        """A ratio that is asked for, as a number: "default", "auto" or one from 0 up.
+
+        Raises KindlingError for any but the default of a family whose adjustment is told none.
+        """
+        if self.model.family.ratio is None and ratio != "default":
+            raise KindlingError(f"{self.model.family.title} is told no ratio, so leave it out")
         if isinstance(ratio, str) and ratio == "default":
             ratio = default_ratio(self.model)
         return self.auto_ratio if isinstance(ratio, str) and ratio == "auto" else check_ratio(ratio)
@@ -127,8 +152,20 @@ class Prepared:
         return cut(self._adjusted(ratio), self._border)
 
     def _adjusted(self, ratio):
-        (lit,) = self.model.run("adjust", self._L[np.newaxis], ratio=self.number(ratio))
-        return lit[0]
+        """Kept for the ratio that was last asked for: strength and denoise, which are asked for in turn, leave it."""
+        number = self.number(ratio)
+        last, kept = self._last or (None, None)
+        if kept is not None and last == number:
+            return kept
+        height, width = self._grid.height, self._grid.width
+
+        def light(rows, columns):
+            place = Place(rows=rows, columns=columns, height=height, width=width)
+            return adjust(self.model, self._R[rows, columns], self._L[rows, columns], number, place)
+
+        lit = between_walls(self._grid, self.model.family.net("adjust").reach.halo, light)
+        self._last = number, lit
+        return lit
 
     def at(
         self,
@@ -141,9 +178,10 @@ class Prepared:
         """The enhanced picture, (h, w, 3) float32 in [0, 1]: adjustment and fusion only.
 
         ratio: how much lighter, usefully 0 to 5, or "auto", from the photo itself. protocol: "lol", restored *
-        adjusted, "blend", that with bright places left to the photo, or "photo", as evaluate.py. Of both, "default" is
-        what suits the weights (kindling/enhancing/ratio.py). strength: from 0, the photo itself, to 1. denoise: from 0,
-        the reflectance as it was decomposed, to 1, as it was restored. Raises KindlingError for values beyond these.
+        adjusted, "blend", that with bright places left to the photo, "photo", as evaluate.py, or "adjusted", as
+        KinD++'s with its --adjustment. Of both, "default" is what suits the weights (kindling/enhancing/ratio.py).
+        strength: from 0, the photo itself, to 1. denoise: from 0, the reflectance as it was decomposed, to 1, as it was
+        restored. Raises KindlingError for values beyond these.
         """
         check_share("strength", strength)
         check_share("denoise", denoise)
@@ -155,10 +193,17 @@ class Prepared:
         picture = r * light
         if named != "lol":
             image = self._read(slice(0, self._grid.height), slice(0, self._grid.width))
+            family = self.model.family
             if named == "blend":
-                picture = self.model.family.blend(image, self._L, picture)
+                picture = family.blend(image, self._L, picture, self._doubt)
             else:
-                picture = self.model.family.fuse(image, self._R, self._L, r, light)
+                fuse, parts = (
+                    (family.relit or family.fuse) if named == "adjusted" else family.fuse,
+                    (image, self._R, self._L),
+                )
+                picture = between_walls(
+                    self._grid, family.fuse_reach, lambda *place: fuse(*(x[place] for x in (*parts, r, light)))
+                )
         return self._finished(cut(picture, self._border), (slice(0, self.size[0]), slice(0, self.size[1])), strength)
 
     def render(
@@ -186,7 +231,7 @@ class Prepared:
         source = {"enhanced": PARTS[self.protocol(protocol)]}
 
         def fill(grid):
-            for piece in self._pieces(ratios, grid, denoise):
+            for piece in self._pieces(ratios, grid, denoise, {source.get(what, what) for what, _ in wanted}):
                 rows, columns = inner(piece.rows, self._border, height), inner(piece.columns, self._border, width)
                 if not rows or not columns:  # a tile that holds nothing but border
                     continue
@@ -219,8 +264,23 @@ class Prepared:
     def _keep(self, read, grid):
         return _in_smaller_tiles(grid, self.model, lambda grid: (keep(read, grid, self.model), grid))
 
-    def _pieces(self, ratios, grid=None, denoise=1.0):
-        return pieces(self._read, grid or self._grid, self.model, ratios, kept=self._kept, denoise=denoise)
+    def _pieces(self, ratios, grid, denoise=1.0, wanted=()):
+        clean = self.__dict__.get("_restored")  # if it was asked for already
+        doubt = self._doubt if "blended" in wanted else math.inf
+        making = Making(denoise=denoise, clean=clean, doubt=doubt, wanted=wanted)
+        return pieces(self._read, grid, self.model, ratios, kept=self._kept, making=making)
+
+    @cached_property
+    def _doubt(self) -> float:
+        """The light below which the photo's colours are not believed; infinite where a picture takes none of them."""
+        if self.grey or self.model.family.fuse_reach < fusion.COLOUR_RADIUS:
+            return math.inf
+        height, width = self.size
+        strips = max(1, min(-(-height // STRIP), int(SEEN / (width * STRIP))))
+        # Of a large photo as many strips as are enough, evenly apart; each begins and ends with a whole pair of rows.
+        tops = np.linspace(0, max(0, height - STRIP), strips).astype(int)
+        parts = [self._photo(slice(top, min(top + STRIP, height)), slice(0, width)) for top in tops]
+        return fusion.doubt(fusion.noise(np.concatenate([part[: len(part) // 2 * 2] for part in parts])), self._step)
 
 
 def prepare(photo: Photo | Array, model: Model, tile: Tile = "auto", results: int = 0) -> Prepared:
@@ -230,9 +290,14 @@ def prepare(photo: Photo | Array, model: Model, tile: Tile = "auto", results: in
     """
     if isinstance(photo, Photo):
         grid, grey = choose_grid(photo.size, tile, model, results), photo.grey
-        return Prepared(photo.stretched, grid, model, photo.pixels[..., :3], grey)
+        return Prepared(reader(photo, model), grid, model, photo.pixels[..., :3], grey, photo.step)
     grid = choose_grid(photo.shape[:2], tile, model, results)
     return Prepared(lambda rows, columns: photo[rows, columns], grid, model)
+
+
+def reader(photo: Photo, model: Model) -> Read:
+    """The photo as the model's family sees it: stretched to its own minimum and maximum, or only divided."""
+    return photo.stretched if model.family.stretched else photo.divided
 
 
 def choose_grid(size: tuple[int, int], tile: Tile, model: Model, results: int = 0) -> Grid:

@@ -28,13 +28,14 @@ __all__ = [
     "default_protocol",
     "default_ratio",
     "estimator_of",
+    "reflectance_ratio",
     "true_ratio",
 ]
 
 EPSILON = np.float32(0.0001)  # the original's, against division by 0
 LEVEL = np.float32(0.62)  # mean of L over the well-lit photos of pairs/train, by the authors' decomposition
 SEEN = 4e6  # pixels that the estimator looks at, at most
-PROTOCOLS: tuple[ProtocolName, ...] = ("lol", "blend", "photo")
+PROTOCOLS: tuple[ProtocolName, ...] = ("lol", "blend", "photo", "adjusted")
 BORDER = 16  # pixels; one step of the pools, so that tiles of the photo stay where they were
 LARGEST = 10.0  # beyond, the adjustment net hardly answers, and a black photo would ask for thousands
 
@@ -45,6 +46,15 @@ def true_ratio(low: Kept | Inside, high: Kept | Inside, grid: Grid) -> float:
     low, high: the dark photo and its well-lit partner, both decomposed, of the size of `grid`.
     """
     return _mean_ratio(_light(low, grid), _light(high, grid), lambda i, i_high: i_high)
+
+
+def reflectance_ratio(restored: Array, high: Kept | Inside, grid: Grid) -> float:
+    """mean(R_high / (restored + 0.0001)), which KinD++'s evaluate_LOLdataset.py looks at, too.
+
+    restored: (h, w, 3), of the whole dark photo; high: its well-lit partner, decomposed.
+    """
+    low, partner = (restored[row] for row in grid.rows), (high.get(row)[0] for row in grid.rows)
+    return _mean_ratio(low, partner, lambda r, r_high: r_high)
 
 
 def auto_ratio(kept: Kept | Inside, read: Read, grid: Grid, model: Model) -> float:
@@ -74,7 +84,9 @@ def estimator_of(model: Model) -> Estimator | None:
 
 def default_ratio(model: Model) -> float | Literal["auto"]:
     """What is asked for where nobody says: "auto" of weights with an estimator, else what their authors ask for."""
-    ratio: float = model.family.ratio
+    ratio: float | None = model.family.ratio
+    if ratio is None:
+        return 1.0  # which nobody is told: the light that there is, once
     return "auto" if model.said.get("estimator") else ratio
 
 

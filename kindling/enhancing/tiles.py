@@ -6,22 +6,29 @@ tiles begin on a multiple of its coarsest step, or the pools would pair other pi
 its layers (kindling/families/reach.py). The edge of the photo needs nothing special, since a tile that ends there ends
 as the photo does.
 
+A family whose nets want sides that are multiples, such as KinD++, has a wall before the last few rows and columns: what
+lies before it is computed as its authors do, who cut the rest off, and the rest by itself, with all before it in view.
+
 Two things are global and are not left to tiles: the stretch of the input to its own minimum and maximum, which is the
 reader's, and a ratio taken from the illumination, which is the caller's.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from kindling.core.errors import KindlingError
-from kindling.core.model import Array, Model
+from kindling.core.model import Array, Model, Place
 from kindling.enhancing.kept import Kept
 from kindling.families.registry import KIND, Family
 
-__all__ = ["Grid", "Piece", "Read", "decompose", "fitting", "halved", "inside", "pieces", "square", "whole"]
+__all__ = [
+    "Grid", "Making", "Piece", "Read", "adjust", "between_walls", "decompose", "fitting", "halved", "inside", "pieces",
+    "square", "whole",
+]  # fmt: skip
 
 Read = Callable[[slice, slice], Array]  # rows, columns -> (h, w, 3) in [0, 1], stretched over the whole photo
 
@@ -36,14 +43,24 @@ class Grid:
     tile_width: int
     halo: int
     """The widest margin that any net of the family asks for."""
+    multiple: int = 1
+    """Before what is beyond a multiple of this there is a wall."""
 
     @property
     def rows(self) -> list[slice]:
-        return _cut(self.height, self.tile_height)
+        return _cut(self.height, self.tile_height, self.multiple)
 
     @property
     def columns(self) -> list[slice]:
-        return _cut(self.width, self.tile_width)
+        return _cut(self.width, self.tile_width, self.multiple)
+
+    def down(self, span: slice, halo: int, step: int = 1) -> slice:
+        """Rows and `halo` more on each side of them, as `grown` has it."""
+        return grown(span, halo, self.height, self.multiple, step)
+
+    def across(self, span: slice, halo: int, step: int = 1) -> slice:
+        """The same of columns."""
+        return grown(span, halo, self.width, self.multiple, step)
 
     @property
     def computed(self) -> int:
@@ -55,7 +72,7 @@ class Grid:
     def largest(self) -> int:
         """Pixels of the largest tile with its halo: what the memory goes by."""
         return math.prod(
-            max(_length(grown(span, self.halo, size)) for span in spans)
+            max(_length(grown(span, self.halo, size, self.multiple)) for span in spans)
             for spans, size in ((self.rows, self.height), (self.columns, self.width))
         )
 
@@ -64,7 +81,7 @@ class Grid:
 class Piece:
     """What the nets made of one tile, halos cut off. Arrays are (h, w, 3) or, of light, (h, w, 1), all in [0, 1].
 
-    adjusted, lit, blended and enhanced hold one array for each ratio.
+    adjusted, lit, blended, enhanced and relit hold one array for each ratio.
     """
 
     rows: slice
@@ -79,6 +96,8 @@ class Piece:
     blended: list[Array]
     """`lit`, with what is bright already left to the photo."""
     enhanced: list[Array]
+    relit: list[Array]
+    """`enhanced` with the light adjusted, where a family's program does that only on demand."""
 
 
 def whole(height: int, width: int, family: Family = KIND) -> Grid:
@@ -91,7 +110,18 @@ def square(height: int, width: int, tile: int, family: Family = KIND) -> Grid:
     if tile < 1:
         raise KindlingError(f"a tile of {tile} pixels: expected 1 or more")
     side = _up(tile, family.step)
-    return Grid(height=height, width=width, tile_height=side, tile_width=side, halo=_halo(family))
+    return _grid(height, width, side, side, family)
+
+
+def _grid(height, width, tile_height, tile_width, family):
+    return Grid(
+        height=height,
+        width=width,
+        tile_height=tile_height,
+        tile_width=tile_width,
+        halo=family.halo,
+        multiple=family.multiple,
+    )
 
 
 def fitting(height: int, width: int, pixels: int, family: Family = KIND) -> Grid:
@@ -99,22 +129,17 @@ def fitting(height: int, width: int, pixels: int, family: Family = KIND) -> Grid
 
     The whole photo if that fits; tiles of one step if nothing does.
     """
-    step, halo = family.step, _halo(family)
-    grids = [Grid(height=height, width=width, tile_height=_up(height, step), tile_width=_up(width, step), halo=halo)]
+    step, halo, multiple = family.step, family.halo, family.multiple
+    grids = [_grid(height, width, _up(height, step), _up(width, step), family)]
     for across in range(1, math.ceil(width / step) + 1):
         tile_width = _up(math.ceil(width / across), step)
-        room = pixels // max(_length(grown(s, halo, width)) for s in _cut(width, tile_width)) - 2 * halo
+        room = (
+            pixels // max(_length(grown(s, halo, width, multiple)) for s in _cut(width, tile_width, multiple))
+            - 2 * halo
+        )
         if room >= step:
             down = math.ceil(height / (room // step * step))
-            grids.append(
-                Grid(
-                    height=height,
-                    width=width,
-                    tile_height=_up(math.ceil(height / down), step),
-                    tile_width=tile_width,
-                    halo=halo,
-                )
-            )
+            grids.append(_grid(height, width, _up(math.ceil(height / down), step), tile_width, family))
     least = square(height, width, 1, family)
     return min((g for g in grids if g.largest <= pixels), key=lambda g: g.computed, default=least)
 
@@ -125,20 +150,8 @@ def halved(grid: Grid, family: Family = KIND) -> Grid | None:
     if max(height, width) <= family.step:
         return None
     if height >= width:
-        return Grid(
-            height=grid.height,
-            width=grid.width,
-            tile_height=_up(math.ceil(height / 2), family.step),
-            tile_width=grid.tile_width,
-            halo=grid.halo,
-        )
-    return Grid(
-        height=grid.height,
-        width=grid.width,
-        tile_height=grid.tile_height,
-        tile_width=_up(math.ceil(width / 2), family.step),
-        halo=grid.halo,
-    )
+        return replace(grid, tile_height=_up(math.ceil(height / 2), family.step))
+    return replace(grid, tile_width=_up(math.ceil(width / 2), family.step))
 
 
 def decompose(read: Read, grid: Grid, model: Model, margin: int = 0) -> Iterator[tuple[slice, Array, Array]]:
@@ -147,11 +160,11 @@ def decompose(read: Read, grid: Grid, model: Model, margin: int = 0) -> Iterator
     Yields (rows, R, L): R (h, w, 3) and L (h, w, 1) of these rows, which reach `margin` beyond the row of tiles where
     the photo does. Each pixel is decomposed once; R and L are views of buffers that the next iteration overwrites.
     """
-    height = max(_length(grown(row, margin, grid.height)) for row in grid.rows)
+    height = max(_length(grid.down(row, margin)) for row in grid.rows)
     buffers: tuple[Array, ...] = ()
     present = slice(0, 0)  # the rows that the buffers hold
     for row in grid.rows:
-        needed = grown(row, margin, grid.height)
+        needed = grid.down(row, margin)
         kept = present.stop - needed.start if buffers else 0
         for buffer in buffers if kept else ():
             buffer[:kept] = buffer[needed.start - present.start : _length(present)]
@@ -177,6 +190,20 @@ def keep(read: Read, grid: Grid, model: Model) -> Kept:
     return kept
 
 
+@dataclass(frozen=True, kw_only=True)
+class Making:
+    """How a picture is made of its parts."""
+
+    denoise: float = 1.0
+    """From 0, the reflectance as it was decomposed, to 1, as the restoration net cleans it; 0 does without that net."""
+    clean: Array | None = None
+    """The whole reflectance as the restoration net cleans it, if that is known."""
+    doubt: float = math.inf
+    """The light below which the photo's own colours are not believed, for a family's `blend`."""
+    wanted: Collection[str] = ("blended", "enhanced", "relit")
+    """Which of these are made of a Piece; the others stay empty."""
+
+
 def pieces(
     read: Read,
     grid: Grid,
@@ -184,22 +211,21 @@ def pieces(
     ratios: Sequence[float],
     *,
     kept: Kept | None = None,
-    denoise: float = 1.0,
+    making: Making | None = None,
 ) -> Iterator[Piece]:
     """The authors' program tile by tile, row after row, once for each of `ratios`.
 
-    read: gives any part of the photo. kept: its decomposition, if it was taken before. denoise: from 0, the
-    reflectance as it was decomposed, to 1, as the restoration net cleans it; at 0 that net is not needed. With `whole`
-    this is the original's own sequence of calls; with any other grid the same numbers, up to the rounding of float
-    arithmetic.
+    read: gives any part of the photo. kept: its decomposition, if it was taken before. With `whole` this is the
+    original's own sequence of calls; with any other grid the same numbers, up to the rounding of float arithmetic.
     """
-    halo = model.family.net("restore").reach.halo
+    making = making or Making()
+    halo = _margin(model.family)
     bands: Iterator[tuple[slice, Array, Array]]
     bands = decompose(read, grid, model, halo) if kept is None else _bands(kept, grid, halo)
     for row in grid.rows:
         present, R, L = next(bands)
         for column in grid.columns:
-            yield _piece(read, grid, model, ratios, (row, column), present, R, L, denoise)
+            yield _piece(read, grid, model, ratios, (row, column), present, R, L, making)
         del R, L  # before the next band is read, or two of them would be in memory
         if len(grid.rows) > 1:
             model.rest()  # tiles at the edges have other sizes, and what they leave behind would add up
@@ -208,50 +234,112 @@ def pieces(
 def _bands(kept, grid, halo):
     """What `decompose` gives, of a photo that was decomposed before."""
     for row in grid.rows:
-        rows = grown(row, halo, grid.height)
+        rows = grid.down(row, halo)
         yield rows, *kept.get(rows)
 
 
-def _piece(read, grid, model, ratios, tile, present, R, L, denoise):
+def _margin(family):
+    """How far beyond a tile R and L are needed."""
+    light = family.net("adjust").reach
+    restores = family.net("restore").reach.halo if family.does("restore") else 0
+    return max(restores, family.fuse_reach + light.halo + (light.step if light.placed else 0))
+
+
+def _piece(read, grid, model, ratios, tile, present, R, L, making):
     def cut(array, spans):
         return array[inside(spans[0], present), spans[1]]
 
-    family, sizes = model.family, (grid.height, grid.width)
-    halos = family.net("restore").reach.halo, family.fuse_reach, family.fuse_reach + family.net("adjust").reach.halo
-    wide, near, light = (
-        tuple(grown(span, halo, size) for span, size in zip(tile, sizes, strict=True)) for halo in halos
-    )
+    def around(halo, step=1):
+        return grid.down(tile[0], halo, step), grid.across(tile[1], halo, step)
+
+    family = model.family
+    near, light = around(family.fuse_reach), around(*_light_reach(family))
     restored = cut(R, near)
-    if denoise > 0:
-        core = _within(near, wide)
-        (clean,) = model.run("restore", cut(R, wide)[np.newaxis], cut(L, wide)[np.newaxis], core=core)
-        restored = clean[0] if denoise == 1 else restored + np.float32(denoise) * (clean[0] - restored)
+    if making.denoise > 0 and family.does("restore"):
+        if making.clean is None:
+            wide = around(family.net("restore").reach.halo)
+            core = _within(near, wide)
+            (result,) = model.run("restore", cut(R, wide)[np.newaxis], cut(L, wide)[np.newaxis], core=core)
+            cleaned = result[0]
+        else:
+            cleaned = making.clean[near]
+        share = np.float32(making.denoise)
+        restored = cleaned if share == 1 else restored + share * (cleaned - restored)
     image = read(*near)
     own = _within(tile, near)
-    adjusted, enhanced = [], []
+    parts: dict[str, list[Array]] = {"adjusted": [], "lit": [], "blended": [], "enhanced": [], "relit": []}
+    fuses = {"enhanced": family.fuse, "relit": family.relit or family.fuse}
     for ratio in ratios:
-        (lit,) = model.run("adjust", cut(L, light)[np.newaxis], ratio=ratio)
-        lit = lit[0][_within(near, light)]
-        adjusted.append(lit[own])
-        enhanced.append(family.fuse(image, cut(R, near), cut(L, near), restored, lit)[own])
-    lit_pieces = [restored[own] * light for light in adjusted]
-    image, light = image[own], cut(L, tile)
+        place = Place(rows=light[0], columns=light[1], height=grid.height, width=grid.width)
+        lit = adjust(model, cut(R, light), cut(L, light), ratio, place)
+        lit = lit[_within(near, light)]
+        parts["adjusted"].append(lit[own])
+        parts["lit"].append(restored[own] * lit[own])
+        if "blended" in making.wanted:
+            parts["blended"].append(family.blend(image, cut(L, near), restored * lit, making.doubt)[own])
+        for name in fuses.keys() & set(making.wanted):
+            parts[name].append(fuses[name](image, cut(R, near), cut(L, near), restored, lit)[own])
     return Piece(
-        rows=tile[0], columns=tile[1], image=image, R=cut(R, tile), L=light, restored=restored[own], adjusted=adjusted,
-        lit=lit_pieces, blended=[family.blend(image, light, piece) for piece in lit_pieces], enhanced=enhanced,
-    )  # fmt: skip
+        rows=tile[0],
+        columns=tile[1],
+        image=image[own],
+        R=cut(R, tile),
+        L=cut(L, tile),
+        restored=restored[own],
+        **parts,
+    )
+
+
+def _light_reach(family):
+    """How far beyond a tile the adjustment looks, and on which multiples it must begin and end."""
+    reach = family.net("adjust").reach
+    return family.fuse_reach + reach.halo, reach.step if reach.placed else 1
+
+
+def adjust(model: Model, R: Array, L: Array, ratio: float, place: Place) -> Array:
+    """The adjusted light (h, w, 1) of a part of a photo. R: (h, w, 3), L: (h, w, 1). place: of the part."""
+    net = model.family.net("adjust")
+    given = {"R": R[np.newaxis], "L": L[np.newaxis]}
+    dials: dict[str, Any] = {"ratio": ratio} if "ratio" in net.reads else {}
+    dials |= {"place": place} if net.reach.placed else {}
+    (lit,) = model.run("adjust", *(given[name] for name in net.reads if name in given), **dials)
+    return lit[0]
+
+
+def between_walls(grid: Grid, reach: int, compute: Callable[[slice, slice], Array]) -> Array:
+    """A picture of the whole photo, computed as a tile would be on each side of its walls; in one, if there are none.
+
+    compute: from rows and columns, `reach` beyond what is wanted, to what is there, (h, w, c).
+    """
+    spans = [_cut(size, size, grid.multiple) for size in (grid.height, grid.width)]
+    if len(spans[0]) == len(spans[1]) == 1:
+        return compute(*(cuts[0] for cuts in spans))
+    rows = []
+    for row in spans[0]:
+        parts = []
+        for column in spans[1]:
+            near = grid.down(row, reach), grid.across(column, reach)
+            parts.append(compute(*near)[_within((row, column), near)])
+        rows.append(np.concatenate(parts, axis=1))
+    return np.concatenate(rows)
 
 
 def _decompose_tile(read, grid, model, row, column):
     halo = model.family.net("decompose").reach.halo
-    near = grown(row, halo, grid.height), grown(column, halo, grid.width)
+    near = grid.down(row, halo), grid.across(column, halo)
     own = _within((row, column), near)
     return [x[0][own] for x in model.run("decompose", read(*near)[np.newaxis])]
 
 
-def grown(span: slice, halo: int, size: int) -> slice:
-    """`span` and `halo` pixels on each side of it, as far as the photo goes."""
-    return slice(max(span.start - halo, 0), min(span.stop + halo, size))
+def grown(span: slice, halo: int, size: int, multiple: int = 1, step: int = 1) -> slice:
+    """`span` and `halo` pixels on each side of it, as far as the photo goes, or the wall that it lies before.
+
+    multiple: as in Grid. step: the result begins on a multiple of it, and ends as many before the photo's end.
+    """
+    wall = _wall(size, multiple)
+    end = wall if span.stop <= wall else size
+    start, stop = max(span.start - halo, 0), min(span.stop + halo, end)
+    return slice(start // step * step, min(stop + (end - stop) % step, end))
 
 
 def inside(span: slice, outer: slice) -> slice:
@@ -263,8 +351,15 @@ def _within(spans, outers):
     return tuple(inside(span, outer) for span, outer in zip(spans, outers, strict=True))
 
 
-def _cut(size, tile):
-    return [slice(start, min(start + tile, size)) for start in range(0, size, tile)]
+def _cut(size, tile, multiple=1):
+    wall = _wall(size, multiple)
+    rest = [slice(wall, size)] if wall < size else []
+    return [slice(start, min(start + tile, wall)) for start in range(0, wall, tile)] + rest
+
+
+def _wall(size, multiple):
+    """Where the last whole multiple ends; a photo smaller than one has no wall."""
+    return size - size % multiple or size
 
 
 def _length(span):
@@ -273,7 +368,3 @@ def _length(span):
 
 def _up(size, step):
     return max(math.ceil(size / step), 1) * step
-
-
-def _halo(family):
-    return max(net.reach.halo for net in family.nets)

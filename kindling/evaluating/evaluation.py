@@ -15,6 +15,7 @@ from pathlib import Path
 from kindling.core.errors import KindlingError
 from kindling.core.files import move_into_place, refuse_existing, staging
 from kindling.core.model import Model
+from kindling.enhancing.needed import check_needed
 from kindling.enhancing.render import choose_grid
 from kindling.evaluating import metrics, tables
 from kindling.evaluating.pairs import BY_STEM, Pairs, Results, find_results, search
@@ -26,11 +27,11 @@ from kindling.evaluating.scores import (
     Summary,
     summary_of,
 )
-from kindling.evaluating.steps import Step, outcomes
+from kindling.evaluating.steps import Measured, Step, outcomes
 from kindling.photos.find import find
 from kindling.version import __version__
 
-__all__ = ["Evaluation", "Plan", "measure", "plan"]
+__all__ = ["Evaluation", "Measured", "Plan", "measure", "plan"]
 
 FIGURES = tuple(f"evaluation.{suffix}" for suffix in ("csv", "json", "md", "tex"))
 MEASURED_WITH = ("numpy", "scikit-image", "Pillow", "pyvips")
@@ -67,6 +68,8 @@ class Evaluation:
     done: int = 0
     """Pictures that were tried."""
     scores: list[Score] = field(default_factory=list)
+    files: list[Measured] = field(default_factory=list)
+    """Of each score, in the same order."""
     failures: list[str] = field(default_factory=list)
     """A sentence for each picture that was not measured, and each photo without a partner."""
     notes: list[str] = field(default_factory=list)
@@ -157,8 +160,10 @@ def measure(
         raise KindlingError("there are dark photos to enhance, and no model to do it with")
     if model is not None and each is None:
         choose_grid((1, 1), settings.tile, model)  # a wrong word is said once, not of every photo
+    if model is not None and plan.pairs:
+        check_needed(model, settings.denoise)
     evaluation = Evaluation(total=plan.total, about=_about(plan, model, settings, about or {}))
-    evaluation.notes += _what_to_know(plan, settings)
+    evaluation.notes += _what_to_know(plan, settings, model)
     evaluation.failures += [
         *(plan.pairs.problems if plan.pairs else ()),
         *(p for r in plan.results for p in r.problems),
@@ -170,11 +175,13 @@ def measure(
         evaluation.notes.append(f"LPIPS is left out: {error}")
     scored: list[int] = []
     try:
-        for number, result in (each or outcomes)(_steps(plan), model, settings, distance):
+        steps = _steps(plan)
+        for number, result in (each or outcomes)(steps, model, settings, distance):
             if isinstance(result, Score):
                 place = bisect(scored, number)  # in the order of the steps, whichever is done first
                 scored.insert(place, number)
                 evaluation.scores.insert(place, result)
+                evaluation.files.insert(place, steps[number].files)
             else:
                 evaluation.failures.append(result)
             evaluation.done += 1
@@ -191,13 +198,14 @@ def measure(
 def _steps(plan):
     """The pictures, in the order of the figures."""
     pairs = plan.pairs.pairs if plan.pairs else ()
-    found = [Step(photo=low, partner=high, image=low.name, target=plan.target(low)) for low, high in pairs]
-    called = {high: low.name for low, high in pairs}
-    return found + [
-        Step(photo=picture, partner=partner, image=called.get(partner, partner.name), method=result.method)
-        for result in plan.results
-        for picture, partner in result.pictures
-    ]
+    found = [Step(photo=low, partner=high, image=low.name, dark=low, target=plan.target(low)) for low, high in pairs]
+    darks = {high: low for low, high in pairs}
+    for result in plan.results:
+        for picture, partner in result.pictures:
+            dark = darks.get(partner)
+            image = (dark or partner).name
+            found.append(Step(photo=picture, partner=partner, image=image, dark=dark, method=result.method))
+    return found
 
 
 def _write(out, texts):
@@ -229,10 +237,12 @@ def _about(plan, model, settings, about):
     versions = {name: importlib.metadata.version(name) for name in MEASURED_WITH}
     made: dict[str, object] = {"kindling": __version__}
     if plan.pairs:
+        told = model.family.ratio is not None
         made |= {"runtime": model.runtime, "device": model.device, "precision": model.precision, **about}
         made |= {
-            "ratio_mode": settings.ratio_mode,
-            "blind": settings.ratio != "gt" and not settings.gt_mean,
+            "family": model.family.title,
+            "ratio_mode": settings.ratio_mode if told else "none",
+            "blind": (settings.ratio != "gt" or not told) and not settings.gt_mean,
             "protocol": f"{settings.protocol}: {PROTOCOLS[settings.protocol].what}",
             "denoise": settings.denoise,
             "pairing": plan.pairs.rule,
@@ -245,11 +255,13 @@ def _about(plan, model, settings, about):
     return made
 
 
-def _what_to_know(plan, settings):
+def _what_to_know(plan, settings, model):
     notes = []
     if plan.pairs:
-        notes += [f"pairs: {plan.pairs.rule}", f"ratio {settings.ratio_mode}", f"protocol {settings.protocol}"]
-        notes += ["ratio taken from the well-lit partners: not blind"] if settings.ratio == "gt" else []
+        told = model.family.ratio is not None
+        ratio = f"ratio {settings.ratio_mode}" if told else f"{model.family.title} is told no ratio"
+        notes += [f"pairs: {plan.pairs.rule}", ratio, f"protocol {settings.protocol}"]
+        notes += ["ratio taken from the well-lit partners: not blind"] if told and settings.ratio == "gt" else []
         notes += [f"denoise {settings.denoise:g}"] if settings.denoise < 1 else []
         notes += plan.pairs.notes
     notes += ["brightness set to the partners' before measuring: not blind"] if settings.gt_mean else []

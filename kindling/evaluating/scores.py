@@ -55,6 +55,7 @@ PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
         "lol": Protocol("lit", "restored * adjusted, as evaluate_LOLdataset.py"),
         "blend": Protocol("blended", "restored * adjusted, with bright places left to the photo, as kindling enhance"),
         "photo": Protocol("enhanced", "with the mask and the blend with the input, as evaluate.py"),
+        "adjusted": Protocol("relit", "the same with the light adjusted, as KinD++'s evaluate.py --adjustment"),
     }
 )
 
@@ -141,7 +142,10 @@ def enhance_pair(low: Path, high: Path, model: Model, settings: Settings) -> tup
     partner, truth = read_truth(high)
     _check_sizes(low, given.size, high, partner.size)
     prepared = prepare(given, model, settings.tile, given.pixels.size)
-    number = prepared.true_ratio(partner) if settings.ratio == "gt" else prepared.number(settings.ratio)
+    if model.family.ratio is None:
+        number = prepared.number("default" if settings.ratio == "gt" else settings.ratio)
+    else:
+        number = prepared.true_ratio(partner) if settings.ratio == "gt" else prepared.number(settings.ratio)
     wanted: list[tuple[str, float | None]] = [(PROTOCOLS[settings.protocol].part, number)]
     (picture,) = prepared.render(wanted, denoise=settings.denoise).values()
     return picture, number, truth

@@ -11,7 +11,18 @@ from kindling.evaluating.metrics import Distance
 from kindling.evaluating.scores import METHOD, Score, Settings, enhance_pair, measure_file, score_of
 from kindling.photos.photo import write_photo
 
-__all__ = ["Step", "outcome", "outcomes"]
+__all__ = ["Measured", "Step", "outcome", "outcomes"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """The files that a score is of."""
+
+    picture: Path | None
+    """None for one that was written nowhere."""
+    partner: Path
+    dark: Path | None = None
+    """None for another method's picture where no dark photo was given."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,9 +33,18 @@ class Step:
     """The dark photo, or the other method's picture: what errors name."""
     partner: Path
     image: str
+    dark: Path | None = None
+    """None for another method's picture where no dark photo was given."""
     method: str = METHOD
     target: Path | None = None
     """Where the enhanced picture goes; None to write nothing."""
+
+    @property
+    def files(self) -> Measured:
+        """What its score is of."""
+        return Measured(
+            picture=self.target if self.method == METHOD else self.photo, partner=self.partner, dark=self.dark
+        )
 
     def score(self, model: Model | None, settings: Settings, distance: Distance | None) -> Score:
         """Make the picture, measure it, write it. Raises KindlingError for what cannot be read or has another size."""
@@ -40,8 +60,9 @@ class Step:
             with staging(self.target.parent) as folder:
                 write_photo(folder / self.target.name, picture)
                 move_into_place(folder / self.target.name, self.target)
-        mode, protocol, gt_mean = settings.ratio_mode, settings.protocol, settings.gt_mean
-        return Score(image=self.image, ratio_mode=mode, ratio=ratio, protocol=protocol, gt_mean=gt_mean, **figures)
+        protocol, gt_mean = settings.protocol, settings.gt_mean
+        mode, taken = ("none", None) if model.family.ratio is None else (settings.ratio_mode, ratio)
+        return Score(image=self.image, ratio_mode=mode, ratio=taken, protocol=protocol, gt_mean=gt_mean, **figures)
 
 
 def outcome(step: Step, model: Model | None, settings: Settings, distance: Distance | None) -> Score | str:

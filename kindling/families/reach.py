@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 
 from kindling.core.errors import KindlingError
 
-__all__ = ["Reach", "Spans", "Window", "reach_of"]
+__all__ = ["Reach", "Spans", "Window", "check_core", "reach_of"]
 
 Spans = tuple[slice, slice]  # rows, columns
 FAR = 1 << 20  # a multiple of any step, and farther from 0 than any net looks
@@ -31,7 +31,11 @@ class Row(Protocol):
     @property
     def of(self) -> tuple[str, ...]: ...
     @property
-    def pooled(self) -> bool: ...
+    def pool(self) -> int: ...
+    @property
+    def stride(self) -> int: ...
+    @property
+    def factor(self) -> int: ...
     @property
     def gives(self) -> str: ...
 
@@ -53,6 +57,10 @@ class Reach:
     """The stride of the deepest level. A tile begins on a multiple of it, or the pools would pair other pixels."""
     convs: tuple[int, ...]
     """How far the convs look behind each up-conv, in pixels of its own level, full resolution first."""
+    placed: bool = False
+    """Whether what a pixel reads hangs on where in the photo it lies. TensorFlow pads a strided conv by whether a side
+    is even, and a resize counts from the photo's first pixel: a tile must end as the photo does, and say where it is.
+    """
 
     @property
     def halo(self) -> int:
@@ -65,6 +73,7 @@ class Reach:
         core: the rows and columns that are wanted of a tile of `size` (height, width). Raises KindlingError if it is
         empty or lies outside.
         """
+        check_core(core, size)
         ways = (self._one_way(span, length) for span, length in zip(core, size, strict=True))
         (*rows, row), (*columns, column) = ways
         pairs = zip(rows, columns, strict=True)
@@ -72,8 +81,6 @@ class Reach:
 
     def _one_way(self, core: slice, length: int) -> list[Any]:
         """Down the rows or along the columns: (below, skip) for each up-conv, deepest first, then the core's place."""
-        if not 0 <= core.start < core.stop <= length:
-            raise KindlingError(f"core is {core.start}:{core.stop}, expected a part of the tile's 0:{length}")
         skips, span, last = [], core, length
         for convs in self.convs:
             # an up-conv makes two pixels of one, so it begins on an even one; an odd end is the tile's own
@@ -86,27 +93,49 @@ class Reach:
         return [*pairs, slice(core.start - skips[0].start, core.stop - skips[0].start)]
 
 
+def check_core(core: Spans, size: Sequence[int]) -> None:
+    """Refuse rows and columns that are empty, or lie outside of a tile of `size` (height, width)."""
+    for span, length in zip(core, size, strict=True):
+        if not 0 <= span.start < span.stop <= length:
+            raise KindlingError(f"core is {span.start}:{span.stop}, expected a part of the tile's 0:{length}")
+
+
 def reach_of(layers: Sequence[Row]) -> Reach:
     """Walks the layers backwards from one step of the deepest level, along what each of them reads.
 
-    A conv looks size // 2 farther at its own level, a pool reads two pixels for one, an up-conv one for two.
+    A conv looks size // 2 farther at its own level, and at stride s reads s pixels for one, one of them beyond. A pool
+    reads as many for one as its side is long; an up-conv one for two, and a resize one for its factor, or the next.
     """
-    step = 2 ** sum(layer.pooled for layer in layers)
+    step = max(_scales(layers).values())
     needed = {layer.name: (FAR, FAR + step - 1) for layer in layers if layer.gives}
     for layer in reversed(layers):
         low, high = needed[layer.name]
-        sources = dict.fromkeys(layer.of, (low - layer.size // 2, high + layer.size // 2))
-        if layer.pooled:
-            sources = {name: (2 * low, 2 * high + 1) for name, (low, high) in sources.items()}
+        margin, last = layer.size // 2 if layer.kind == "conv" else 0, layer.stride - 1
+        source = layer.stride * low - margin, layer.stride * high + last + margin
+        if layer.kind in ("up", "deconv"):
+            source = low // 2, high // 2
+        elif layer.kind == "resize":
+            source = low // layer.factor, high // layer.factor + 1
+        source = layer.pool * source[0], layer.pool * source[1] + layer.pool - 1
+        sources = dict.fromkeys(layer.of, source)
         if layer.kind == "up":
-            below, skip = layer.of
-            sources = {below: (low // 2, high // 2), skip: (low, high)}
+            sources[layer.of[1]] = low, high
         for name, (low, high) in sources.items():
             before = needed.get(name, (low, high))
             needed[name] = min(low, before[0]), max(high, before[1])
     inputs = [needed[name] for name in needed.keys() - {layer.name for layer in layers}]
     exact = max(max(FAR - low, high - (FAR + step - 1)) for low, high in inputs)
-    return Reach(exact, step, _behind_each_up_conv(layers))
+    placed = any(layer.kind == "resize" or layer.stride > 1 for layer in layers)
+    return Reach(exact, step, _behind_each_up_conv(layers), placed)
+
+
+def _scales(layers: Sequence[Row]) -> dict[str, int]:
+    """For each layer how many of the photo's pixels one of its own stands for, down a side."""
+    scales: dict[str, int] = {}
+    for layer in layers:
+        halved = 2 if layer.kind in ("up", "deconv") else layer.factor
+        scales[layer.name] = scales.get(layer.of[0], 1) * layer.pool * layer.stride // halved
+    return scales
 
 
 def _behind_each_up_conv(layers: Sequence[Row]) -> tuple[int, ...]:

@@ -1,88 +1,32 @@
 """The families of models, one row each: those that run here, and those that are known only to be refused by name.
 
-A file's family is told by the names of its variables, as slim spells them (kindling/core/names.py turns PyTorch's).
-The names of other models were read off the public code that is named with each. KinD++ cannot be told in its
-decomposition: names and shapes are KinD's own, and it is read as that.
+A file's family is told by the names of its variables, as slim spells them (kindling/core/names.py turns PyTorch's):
+by the table of which most of them are, and of a family without one by `signs`, read off the public code that is named
+with each. KinD's and KinD++'s decompositions have the same names and shapes: there the file's own metadata decides, or
+the person; a file that says nothing is KinD's.
 """
 
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
 
-import numpy as np
+from kindling.core.errors import KindlingError
+from kindling.families.family import Family
+from kindling.families.kind.row import KIND
+from kindling.families.kind_plus.row import KIND_PLUS
+from kindling.families.retinexnet import RETINEXNET
 
-from kindling.families.kind import fusion
-from kindling.families.kind.nets import ADJUST, DECOM, RESTORATION
-from kindling.families.table import Net
+__all__ = [
+    "FAMILIES", "KIND", "KIND_PLUS", "RETINEXNET", "RUNNABLE", "Family", "family_called", "family_of", "recognise",
+    "tied",
+]  # fmt: skip
 
-__all__ = ["FAMILIES", "KIND", "Family", "recognise"]
-
-Fuse = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Family:
-    """All that is known of a family of models; one that is `refused` has neither nets nor fusion."""
-
-    id: str
-    """What metadata and options call it."""
-    title: str
-    paper: str = ""
-    source: str = ""
-    """The public code that its names and nets were read off."""
-    signs: tuple[str, ...] = ()
-    """Regular expressions; a file of this family has a variable that matches one from its first letter."""
-    nets: tuple[Net, ...] = ()
-    fuse: Fuse | None = None
-    """(image, R, L, restored, adjusted) -> the enhanced picture, as its authors' program puts the parts together."""
-    blend: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray] = fusion.blend
-    """(image, L, restored * adjusted) -> the picture, with what is bright already left to the photo."""
-    fuse_reach: int = 0
-    """How many pixels beyond a pixel `fuse` looks."""
-    ratio: float = 5.0
-    """What its authors' program asks of the adjustment when it is told nothing."""
-    refused: str = ""
-    """Why a file of it cannot be run here."""
-
-    def net(self, verb: str) -> Net:
-        """The net that does `verb`, such as "decompose"."""
-        return next(net for net in self.nets if net.verb == verb)
-
-    def nets_in(self, names: Iterable[str]) -> list[str]:
-        """The scopes of its nets that these slim names of variables belong to, in the table's order."""
-        scopes = {name.split("/")[0] for name in names}
-        return [net.scope for net in self.nets if net.scope in scopes]
-
-    @property
-    def step(self) -> int:
-        """The coarsest step of its nets' pools: tiles of a photo begin on multiples of it."""
-        return max(net.reach.step for net in self.nets)
-
-
-KIND = Family(
-    id="kind",
-    title="KinD",
-    paper="Zhang, Zhang, Guo, Kindling the Darkness, ACM MM 2019, doi 10.1145/3343031.3350926",
-    source="zhangyhuaee/KinD, model.py and evaluate.py",
-    nets=(DECOM, RESTORATION, ADJUST),
-    fuse=fusion.fuse,
-    fuse_reach=fusion.RADIUS,
-)
 OTHER_NETS = "its nets are others than KinD's"
 PORT = "its layers are others than the authors', so that KinD's functions cannot run its weights"
 RAW = "it is one U-Net on raw sensor data"
 FAMILIES = (
     KIND,
-    Family(
-        id="retinexnet",
-        title="RetinexNet",
-        source="weichen582/RetinexNet, model.py",
-        signs=(
-            r"DecomNet/(conv|shallow_feature_extraction|activated_layer_\d+|recon_layer)/kernel$",
-            r"RelightNet/conv2d(_\d+)?/kernel$",
-        ),
-        refused=OTHER_NETS,
-    ),
+    KIND_PLUS,
+    RETINEXNET,
     Family(
         id="retinexnet-pytorch",
         title="RetinexNet in PyTorch",
@@ -92,20 +36,6 @@ FAMILIES = (
             r"(.*/)?net2_(conv\d_\d|deconv1_\d|fusion|output)/weights$",
         ),
         refused=OTHER_NETS,
-    ),
-    Family(
-        id="kind_plus",
-        title="KinD++",
-        source="zhangyhuaee/KinD_plus, model.py and msia_BN_3_M.py",
-        signs=(r"Denoise_Net/de_conv",),
-        refused="its restoration has other layers, with attention and batch norm",
-    ),
-    Family(
-        id="kind_plus",
-        title="KinD++",
-        source="zhangyhuaee/KinD_plus, model.py",
-        signs=(r"I_enhance_Net(_ratio)?/conv_\d",),
-        refused="its adjustment has other variables",
     ),
     Family(
         id="sid",
@@ -136,6 +66,34 @@ FAMILIES = (
         refused=PORT,
     ),
 )
+
+
+RUNNABLE = tuple(family for family in FAMILIES if family.nets)
+
+
+def family_called(id: str) -> Family:
+    """The family that can run and is called so; a KindlingError that lists them if there is none."""
+    for family in RUNNABLE:
+        if family.id == id:
+            return family
+    raise KindlingError(f"there is no family {id!r}; there are {', '.join(family.id for family in RUNNABLE)}")
+
+
+def family_of(names: Iterable[str], hint: str = "") -> Family | None:
+    """The family whose table has most of these names of variables; None if no table has any.
+
+    hint: the id that metadata or a person gives, which decides where several families have as many.
+    """
+    candidates = tied(names)
+    return next((family for family in candidates if family.id == hint), candidates[0] if candidates else None)
+
+
+def tied(names: Iterable[str]) -> list[Family]:
+    """The families whose tables have most of these names; more than one where names alone do not tell."""
+    held = set(names)
+    counts = {family.id: len(held & family.variables.keys()) for family in RUNNABLE}
+    most = max(counts.values())
+    return [family for family in RUNNABLE if counts[family.id] == most] if most else []
 
 
 def recognise(names: Iterable[str]) -> tuple[Family, str] | None:

@@ -11,14 +11,15 @@ Nothing here knows a framework: a side is two loaded models that run on arrays a
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 
 from kindling.core.errors import MissingNetError
-from kindling.core.model import Layered
+from kindling.core.model import Layered, Model
 from kindling.parity.diagnosis import Diagnosis
 from kindling.parity.distance import distance, magnitude, mean_distance
+from kindling.parity.spread import Seen, Spread, seen, spread
 
 SAME_FUNCTION = 1e-10  # float64 against float64
 CLOSE_ENOUGH = 1e-5  # float32 against the exact answer, where the reference is closer still
@@ -28,11 +29,14 @@ RATIO = 5.0
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two: `single` and `double` hold the same weights in float32 and float64."""
+    """One of the two: `single` and `double` hold the same weights in float32 and float64.
+
+    A port may be a graph of another runtime, which computes in float32 only and shows no layers: its `double` is None.
+    """
 
     name: str
-    single: Layered
-    double: Layered
+    single: Model
+    double: Layered | None
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ class Row:
     port_error: float  # port float32 from the exact answer, max
     difference: float  # port float32 from reference float32, max
     mean: float  # the same, mean
-    double: float  # port float64 from reference float64, max
+    double: float  # port float64 from reference float64, max; infinite for a port that has no float64
     ok: bool
     note: str = ""  # why it could not be compared, or what else to know of a row that is over
 
@@ -76,6 +80,9 @@ class Report:
     reference: str  # what the two sides are called
     port: str
     diagnosis: Diagnosis | None = None  # what the two sides' weights differ in, where they are not the same
+    inputs: list[Seen] = field(default_factory=list)  # what went into both
+    spreads: list[Spread] = field(default_factory=list)  # of every output: how far off how many values are, and where
+    about: dict[str, object] = field(default_factory=dict)  # versions, machine, weights: what two reports differ in
 
     @property
     def ok(self) -> bool:
@@ -96,7 +103,9 @@ class Report:
         bars |= {"same_function": SAME_FUNCTION, "close_enough": CLOSE_ENOUGH} if not bars else {}
         rows = {"outputs": [_plain(row) for row in self.outputs], "layers": [_plain(row) for row in self.layers]}
         findings = {"diagnosis": [asdict(finding) for finding in self.diagnosis.findings]} if self.diagnosis else {}
-        return {"ok": self.ok, "bars": bars, "skipped": self.skipped, **findings, **rows}
+        hashes = {f"{s.case}, {s.what}": [s.reference_sha256, s.port_sha256] for s in self.spreads}
+        made = {"about": self.about, "inputs": {i.case: i.sha256 for i in self.inputs}, "results": hashes}
+        return {"ok": self.ok, "bars": bars, "skipped": self.skipped, **findings, **made, **rows}
 
 
 def random_cases(sizes: Sequence[str] = SIZES, seed: int = 0) -> list[Case]:
@@ -112,35 +121,40 @@ def random_cases(sizes: Sequence[str] = SIZES, seed: int = 0) -> list[Case]:
 
 def compare(reference: Side, port: Side, cases: Iterable[Case], tolerance: float | None = None) -> Report:
     """Run every case through both sides. `tolerance`: judge float32 against float32 by it, instead of by float64."""
-    outputs, layers = [], []
+    outputs, layers, inputs_seen, spreads = [], [], [], []
     nets = [net.scope for net in reference.single.family.nets]
     present = [net for net in nets if net in reference.single.nets]
     for case in cases:
+        inputs_seen.append(seen(case.name, case.x, photo=case.r is None))
         for step, net, names, inputs, options in _steps(case, reference, present):
             results = _run_all(reference, port, step, inputs, options)
-            outputs += [
-                _row(case.name, name, [r if isinstance(r, str) else r[k] for r in results], tolerance, relative=False)
-                for k, name in enumerate(names)
-            ]
-            if net:
+            for k, name in enumerate(names):
+                of = [r if isinstance(r, str) else r[k] for r in results]
+                outputs.append(_row(case.name, name, of, tolerance, relative=False))
+                exact, ours, _, theirs = of
+                if isinstance(exact, np.ndarray) and isinstance(ours, np.ndarray) and isinstance(theirs, np.ndarray):
+                    spreads += spread(case.name, name, exact, ours, theirs)
+            if net and port.double is not None:
                 layers += _layer_rows(case, reference, port, net, inputs, options, tolerance)
-    return Report(outputs, layers, [net for net in nets if net not in present], tolerance, reference.name, port.name)
+    skipped = [net for net in nets if net not in present]
+    names = reference.name, port.name
+    return Report(outputs, layers, skipped, tolerance, *names, inputs=inputs_seen, spreads=spreads)
 
 
 def _steps(case, reference, present):
     """(verb, net, names of its results, arrays, dials) for every net that is present, and for the chain if all are."""
     family, r, i = reference.single.family, case.r, case.i
+    given: dict[str, np.ndarray] = {"image": case.x}
     if r is None and family.net("decompose").scope in present:
         r, i = reference.single.run("decompose", case.x)
-    inputs: dict[str, tuple[np.ndarray, ...]] = {"decompose": (case.x,)}
     if r is not None:  # else it is a photo, and there is nothing to decompose it with
         ratio = case.ratio if isinstance(case.ratio, np.ndarray) else np.full_like(i, case.ratio)
-        inputs |= {"restore": (r, i), "adjust": (i, ratio)}
+        given |= {"R": r, "L": i, "ratio": ratio}
     for net in family.nets:
-        if net.scope in present and net.verb in inputs:
-            yield net.verb, net.scope, net.parts, inputs[net.verb], {}
+        if net.scope in present and given.keys() >= set(net.reads):
+            yield net.verb, net.scope, net.parts, tuple(given[name] for name in net.reads), {}
     if len(present) == len(family.nets):
-        yield "enhance", None, ("enhanced",), (case.x,), {"ratio": RATIO}
+        yield "enhance", None, ("enhanced",), (case.x,), {} if family.ratio is None else {"ratio": RATIO}
 
 
 def _run_all(reference, port, step, inputs, options):
@@ -148,7 +162,7 @@ def _run_all(reference, port, step, inputs, options):
     results = [model.run(step, *inputs, **options) for model in (reference.double, reference.single)]
     for model in (port.double, port.single):
         try:
-            results.append(model.run(step, *inputs, **options))
+            results.append([None] * len(results[0]) if model is None else model.run(step, *inputs, **options))
         except MissingNetError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever a wrong port raises is a finding, and is shown as one
@@ -197,10 +211,11 @@ def _row(case, what, results, tolerance, relative):
         distance(port, exact) / scale,
         distance(port, reference) / scale,
         mean_distance(port, reference) / scale,
-        distance(exact_port, exact) / scale,
+        math.inf if exact_port is None else distance(exact_port, exact) / scale,
         ok=True,
     )
-    return row if _passes(row, tolerance) else replace(row, ok=False, note=_why(row, port, reference, tolerance))
+    passes = _passes(row, tolerance, exact_port is not None)
+    return row if passes else replace(row, ok=False, note=_why(row, port, reference, tolerance))
 
 
 def _why(row, port, reference, tolerance):
@@ -214,12 +229,12 @@ def _why(row, port, reference, tolerance):
     return ""
 
 
-def _passes(row: Row, tolerance: float | None) -> bool:
+def _passes(row: Row, tolerance: float | None, has_double: bool) -> bool:
     if not (math.isfinite(row.difference) and math.isfinite(row.port_error)):
         return False  # NaN and overflow on both sides prove nothing
     if tolerance is not None:
         return row.difference <= tolerance
-    return row.double <= SAME_FUNCTION and row.port_error <= max(row.reference_error, CLOSE_ENOUGH)
+    return (row.double <= SAME_FUNCTION or not has_double) and row.port_error <= max(row.reference_error, CLOSE_ENOUGH)
 
 
 def _corner(x: np.ndarray, side: int = 255) -> np.ndarray:

@@ -21,7 +21,11 @@ from kindling.parity.likeness import Likeness, likeness, relative
 from kindling.parity.moves import Array, Kind
 
 State = Literal["equal", "other values", "other shape", "only in the first", "only in the second"]
-FindingKind = Kind | Literal["missing", "extra", "exchanged", "another net"]
+FindingKind = (
+    Kind
+    | Literal["missing", "extra", "exchanged", "another net"]
+    | Literal["padding", "epsilon", "flatten", "activation", "gates", "resize", "together"]  # kindling/parity/faults.py
+)
 MOST = 0.75  # the share of a net's kernels that makes it another's, or one that was trained on
 SHOWN = 3  # names spelled out in one finding
 

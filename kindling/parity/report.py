@@ -1,9 +1,10 @@
-"""A parity report as tables for a person: in the terminal, or recorded as HTML.
+"""A parity report as tables for a person, in the terminal; kindling/parity/html.py makes a page of it.
 
 What the numbers mean is in kindling/parity/check.py; this file only lays them out.
 """
 
 import math
+from collections.abc import Iterable
 
 from rich.console import Console
 from rich.table import Table
@@ -27,7 +28,7 @@ def print_parity(report: Report, console: Console, all_layers: bool = False) -> 
         f"{port}-{reference}: float32 against float32; exact: the float64 result; float64: against each other"
     )
     console.print()
-    for net, rows in _by_net(report.layers).items():
+    for net, rows in by_net(report.layers).items():
         if all_layers:
             title = f"{net}: largest distance over all inputs, relative to the layer's largest value"
             console.print(_table(title, rows, reference, port, lambda r: (r.what.split("/", 1)[1],)))
@@ -39,11 +40,15 @@ def print_parity(report: Report, console: Console, all_layers: bool = False) -> 
             console.print()
     for row in report.first_differences:
         console.print(f"{row.case}: the first layer that differs is {row.what}{_because(row)}", markup=False)
-        for finding in report.diagnosis.of_layer(row.what) if report.diagnosis else ():
+        for finding in report.diagnosis.of_layer(row.what) if report.diagnosis and report.diagnosis.variables else ():
             console.print(f"    its weights: {finding.sentence}", markup=False)
+    if report.diagnosis and not report.diagnosis.variables:  # of the nets themselves, not of their weights
+        for finding in report.diagnosis.findings:
+            console.print(f"diagnosis: {finding.sentence}", markup=False)
     for net in report.skipped:
         console.print(f"{net}: no weights, not compared", markup=False)
-    checked = f"{len(report.outputs)} outputs and {len(report.layers)} layers compared"
+    layers = f" and {len(report.layers)} layers" if report.layers else ""
+    checked = f"{len(report.outputs)} outputs{layers} compared"
     wrong = sum(not row.ok for row in report.outputs + report.layers)
     if report.ok:
         console.print(f"[green]{port} computes what {reference} computes[/]: {checked}, all pass")
@@ -72,7 +77,7 @@ def _table(title, rows, reference, port, names):
     return table
 
 
-def _by_net(rows):
+def by_net(rows: Iterable[Row]) -> dict[str, list[Row]]:
     """Net -> one row for each of its layers: that of the input on which the port is furthest (a failed one first)."""
     worst: dict[str, dict[str, Row]] = {}
     for row in rows:

@@ -94,10 +94,23 @@ class Photo:
         The arithmetic is that of `kindling.images.load_images`, so the numbers are the same ones. Pixels that are
         wholly transparent have no part in it, whatever colours hide there: they take the mean of those that are seen.
         """
-        part = self._stretch(self.pixels[rows, columns].astype(np.float32) / self._scale)
+        return self._numbers(rows, columns, self._stretch)
+
+    def divided(self, rows: slice = slice(None), columns: slice = slice(None)) -> np.ndarray:
+        """The same without the stretch: divided by the largest number that a pixel can hold."""
+        return self._numbers(rows, columns, lambda numbers: numbers)
+
+    def _numbers(self, rows, columns, stretch):
+        part = stretch(self.pixels[rows, columns].astype(np.float32) / self._scale)
         if self.alpha is not None and self._hides:
-            part[self.alpha[rows, columns, 0] == 0] = self._stretch(self._mean / self._scale)
+            part[self.alpha[rows, columns, 0] == 0] = stretch(self._mean / self._scale)
         return part
+
+    @property
+    def step(self) -> float:
+        """What one level of the file is worth in `stretched`: 1/255 and more, of 16 bits 1/65535 and more."""
+        low, high = self._range
+        return float(1 / (self._scale * np.maximum(high - low, np.float32(0.001))))
 
     def _stretch(self, numbers):
         low, high = self._range

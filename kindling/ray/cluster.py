@@ -5,15 +5,17 @@ import logging
 import os
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from kindling.core.errors import KindlingError
 from kindling.core.optional import import_framework
 from kindling.core.packages import own
-from kindling.families.registry import KIND, Family
-from kindling.runtimes import Precision, default_weights, find_runtime, open_arrays
+from kindling.exported.description import is_export, read_description
+from kindling.families.family import Family
+from kindling.families.registry import KIND, family_called, family_of
+from kindling.runtimes import Precision, default_weights, find_runtime, open_arrays, open_weights
 
 __all__ = ["Share", "Weights", "connected", "goes_on", "options", "read_weights", "share_of"]
 
@@ -42,34 +44,53 @@ class Weights:
     """What an actor opens its model with. The arrays travel by Ray's object store, so no node needs the file."""
 
     variables: Any
-    """By slim name, or a reference to that."""
+    """By slim name, or a reference to that; None of an export, which every node must see."""
     said: Mapping[str, str]
     source: str
     fingerprint: str
     runtime: str
     device: str
     precision: Precision
-    family: Family = KIND
+    family: Family
+    nets: frozenset[str]
 
     def opened(self) -> Any:
-        """The model, in the process that calls. Raises KindlingError as `kindling.runtimes.open_arrays`."""
+        """The model, in the process that calls. Raises KindlingError as `kindling.runtimes.open_weights`."""
         ray = import_framework("ray", "--on ray")
+        if self.variables is None:
+            return open_weights(self.source, self.runtime, device=self.device, precision=self.precision)[0]
         variables = ray.get(self.variables) if isinstance(self.variables, ray.ObjectRef) else self.variables
         variables = {name: array.copy() for name, array in variables.items()}  # those of the store are read-only
         return open_arrays(
             variables, self.runtime, device=self.device, precision=self.precision, source=self.source, said=self.said
         )
 
+    def stored(self) -> "Weights":
+        """These, with the arrays in Ray's object store."""
+        ray = import_framework("ray", "--on ray")
+        return self if self.variables is None else replace(self, variables=ray.put(self.variables))
 
-def read_weights(weights: str | os.PathLike[str] | None, runtime: str, device: str, precision: Precision) -> Weights:
+
+def read_weights(
+    weights: str | os.PathLike[str] | None, runtime: str, device: str, precision: Precision, family: str = ""
+) -> Weights:
     """The weights, read where the run is started, without any framework. Raises KindlingError if they are not sound."""
     find_runtime(runtime)
-    source = str(weights if weights is not None else default_weights())
+    path = Path(weights if weights is not None else default_weights()).absolute()
+    told: dict[str, Any] = {"source": str(path), "runtime": runtime, "device": device, "precision": precision}
+    if is_export(path):
+        description = read_description(path)
+        of = family_called(description.family)
+        return Weights(
+            variables=None, said=description.said, fingerprint=description.weights, family=of,
+            nets=frozenset(description.nets), **told,
+        )  # fmt: skip
     convert = own("convert")
-    variables, said = convert.read_all(Path(source))
+    variables, said = convert.read_all(path, family=family)
+    of = family_of(variables, said.get("family", "")) or KIND
     return Weights(
-        variables=variables, said=said, source=source, fingerprint=convert.fingerprint(variables), runtime=runtime,
-        device=device, precision=precision,
+        variables=variables, said=said, fingerprint=convert.fingerprint(variables), family=of,
+        nets=frozenset(of.nets_in(variables)), **told,
     )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ import os
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -34,6 +34,7 @@ def enhance_dataset(
     ext: str = "auto",
     suffix: str = "_kindle",
     weights: str | os.PathLike[str] | None = None,
+    family: str = "",
     runtime: str = "torch",
     device: str = "auto",
     precision: Precision = "float32",
@@ -52,11 +53,11 @@ def enhance_dataset(
     could not be enhanced, and sha256, seconds and error are added. Raises KindlingError if the weights are not sound.
     """
     ray = import_framework("ray", "kindling.ray.enhance_dataset")
-    loaded = cluster.read_weights(weights, runtime, device, precision)
+    loaded = cluster.read_weights(weights, runtime, device, precision, family)
     share = cluster.share_of(ray.cluster_resources(), actors, device, spare=1)
     work = _Work(
         column=column, name=name, naming=Naming(suffix=suffix, ext=ext, ratios=(ratio,)), dials=dials,
-        weights=replace(loaded, variables=ray.put(loaded.variables)),
+        weights=loaded.stored(),
     )  # fmt: skip
     return ds.map_batches(
         _Enhancer, fn_constructor_kwargs={"work": work}, batch_size=batch, batch_format="pyarrow",

@@ -3,7 +3,6 @@
 import contextlib
 import pickle
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,21 +22,13 @@ from kindling.runtimes import RUNTIMES, Precision
 __all__ = ["evaluate"]
 
 
-@dataclass(kw_only=True)
-class _Elsewhere:
-    """What the figures say of a model that is held by actors; they tell where it runs."""
-
-    runtime: str
-    device: str
-    precision: str
-
-
 def evaluate(
     low: Folder | None = None,
     high: Folder | None = None,
     *,
     model: str = "torch",
     weights: Folder | None = None,
+    family: str = "",
     device: str = "auto",
     precision: Precision = "float32",
     ratio: float | Literal["auto", "gt"] = "gt",
@@ -63,11 +54,10 @@ def evaluate(
     plan = evaluation.plan(
         _absolute(low), _absolute(high), _absolute_all(results), None if out is None else _absolute(out), force
     )
-    loaded = cluster.read_weights(weights, model, device, precision) if plan.pairs else None
-    held = _Elsewhere(runtime=model, device=device, precision=precision)
+    loaded = cluster.read_weights(weights, model, device, precision, family) if plan.pairs else None
     about: dict[str, object] = {}
     if loaded:
-        about = {"weights": loaded.source, "fingerprint": loaded.fingerprint}
+        about = {"weights": str(weights or loaded.source), "fingerprint": loaded.fingerprint}
     seen: dict[str, Any] = {}
     with cluster.connected(address) as ray:
         share = cluster.share_of(ray.cluster_resources(), actors, device)
@@ -84,8 +74,8 @@ def evaluate(
                 versions[RUNTIMES[model].framework] = seen["version"]
             progress(measured)
 
-        measured_by: Any = held if plan.pairs else None
-        return evaluation.measure(plan, measured_by, settings, about=about, each=each, progress=told)
+        held: Any = loaded  # as far as the figures speak of it
+        return evaluation.measure(plan, held, settings, about=about, each=each, progress=told)
 
 
 class _Evaluator:
@@ -125,13 +115,12 @@ class _Evaluator:
 def _outcomes(ray, steps, weights, settings, share, batch):
     import pyarrow as pa
 
-    if weights is not None:
-        weights = replace(weights, variables=ray.put(weights.variables))
     pickled = [pickle.dumps(step) for step in enumerate(steps)]
+    given = {"weights": weights and weights.stored(), "settings": settings}
     blocks = [pa.table({"step": pa.array(block, pa.binary())}) for block in batched(pickled, batch)]
     dataset = ray.data.from_arrow(blocks).map_batches(
-        _Evaluator, fn_constructor_kwargs={"weights": weights, "settings": settings}, batch_size=None,
-        batch_format="pyarrow", **cluster.options(share, len(blocks)),
+        _Evaluator, fn_constructor_kwargs=given, batch_size=None, batch_format="pyarrow",
+        **cluster.options(share, len(blocks)),
     )  # fmt: skip
     for table in dataset.iter_batches(batch_size=None, batch_format="pyarrow"):
         for pickled_outcome in table["outcome"].to_pylist():

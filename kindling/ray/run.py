@@ -5,13 +5,14 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from kindling.core.errors import KindlingError
 from kindling.core.optional import import_framework
+from kindling.enhancing.needed import check_needed
 from kindling.photos.jobs import Naming, aim, plan
 from kindling.ray import cluster, shards
 from kindling.ray.blocks import blocks
@@ -73,6 +74,7 @@ def enhance(
     force: bool = False,
     skip_existing: bool = False,
     weights: str | None = None,
+    family: str = "",
     runtime: str = "torch",
     device: str = "auto",
     precision: Precision = "float32",
@@ -108,7 +110,8 @@ def enhance(
     if not tasks:
         manifest.close(settled=True)
         return summary
-    summary.weights = cluster.read_weights(weights, runtime, device, precision)
+    summary.weights = cluster.read_weights(weights, runtime, device, precision, family)
+    _check(summary.weights, naming, dials or {})
     if to == "files":
         manifest.plan([out for task in tasks for out in task["outs"] if out])
     order = {
@@ -141,6 +144,12 @@ def enhance(
             _delete_orphans(place, manifest)
         summary.seconds = time.monotonic() - started
     return summary
+
+
+def _check(weights, naming, dials):
+    if weights.family.ratio is None and naming.ratios != ("default",):
+        raise KindlingError(f"{weights.family.title} is told no ratio, so leave --ratio out")
+    check_needed(weights, dials.get("denoise", 1.0))
 
 
 def _missing(photos, place, manifest, naming, to, force, skip_existing):
@@ -186,10 +195,9 @@ def _rows(ray, tasks, order, weights, share):
     """The rows of the manifest, as actors send them."""
     import pyarrow as pa
 
-    weights = replace(weights, variables=ray.put(weights.variables))
     given = [pa.Table.from_pylist(block) for block in blocks(tasks, order["batch"])]
     dataset = ray.data.from_arrow(given).map_batches(
-        Enhancer, fn_constructor_kwargs={"order": Order(weights=weights, **order)}, batch_size=None,
+        Enhancer, fn_constructor_kwargs={"order": Order(weights=weights.stored(), **order)}, batch_size=None,
         batch_format="pyarrow", **cluster.options(share, len(given)),
     )  # fmt: skip
     with contextlib.closing(iter(dataset.iter_batches(batch_size=None, batch_format="pyarrow"))) as results:

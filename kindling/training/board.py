@@ -1,6 +1,13 @@
-"""Curves and pictures of a training for TensorBoard, written without TensorFlow or PyTorch."""
+"""Curves and pictures of a training for TensorBoard, written without TensorFlow or PyTorch.
+
+TensorBoard's own EventFileWriter would import TensorFlow wherever it is installed, only to open a file: that takes
+seconds, and leaves notes on stderr, in a training on PyTorch. So the file is opened here, and only the records are
+TensorBoard's.
+"""
 
 import io
+import os
+import socket
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,13 +28,20 @@ class Board:
     def __init__(self, folder: Path, start: int = 0):
         import_framework("tensorboard", "drawing the curves of a training")
         from tensorboard.compat.proto import event_pb2, summary_pb2
-        from tensorboard.summary.writer.event_file_writer import EventFileWriter
+        from tensorboard.summary.writer.record_writer import RecordWriter
 
         folder.mkdir(parents=True, exist_ok=True)
-        self._writer, self._event, self._summary = EventFileWriter(str(folder)), event_pb2.Event, summary_pb2.Summary
+        name = f"events.out.tfevents.{time.time_ns() // 1000:016d}.{socket.gethostname()}.{os.getpid()}"
+        self._writer, self._event, self._summary = (
+            RecordWriter((folder / name).open("xb")),
+            event_pb2.Event,
+            summary_pb2.Summary,
+        )
+        self._write(self._event(wall_time=time.time(), file_version="brain.Event:2"))
+        self._writer.flush()
         if start:  # steps that were lost with a kill are hidden
             session = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
-            self._writer.add_event(self._event(wall_time=time.time(), step=start + 1, session_log=session))
+            self._write(self._event(wall_time=time.time(), step=start + 1, session_log=session))
 
     def __enter__(self) -> "Board":
         return self
@@ -52,4 +66,7 @@ class Board:
         self._writer.flush()
 
     def _add(self, step: int, values: Sequence[Any]) -> None:
-        self._writer.add_event(self._event(wall_time=time.time(), step=step, summary=self._summary(value=values)))
+        self._write(self._event(wall_time=time.time(), step=step, summary=self._summary(value=values)))
+
+    def _write(self, event: Any) -> None:
+        self._writer.write(event.SerializeToString())

@@ -1,5 +1,7 @@
 """`kindling.enhance` on arrays, and everything that can be wrong with one."""
 
+import importlib
+
 import numpy as np
 import pytest
 
@@ -140,6 +142,16 @@ def test_a_model_named_by_a_word_is_loaded_once(seeded_npz, monkeypatch):
 def test_the_doors_are_seen_by_editors():
     assert {"enhance", "prepare", "open_model", "parity", "inspect"} <= set(dir(kindling))
     assert all(getattr(kindling, name).__doc__ for name in ("enhance", "prepare", "open_model", "parity", "inspect"))
+
+
+def test_a_door_stays_where_a_room_has_its_name():
+    """`kindling.parity` can be called, also after kindling/parity/ was imported for it, and has its room's names."""
+    room = importlib.import_module("kindling.parity.check")
+    assert all(callable(getattr(kindling, name)) for name in kindling.__all__ if name != "__version__")
+    assert kindling.parity.check is room
+    importlib.reload(importlib.import_module("kindling.parity"))
+    with pytest.raises(KindlingError, match="nowhere"):
+        kindling.parity(reference="nowhere")
 
 
 @pytest.mark.torch

@@ -54,7 +54,10 @@ UNSOUND = {
         lambda v: v | {f"DecomNet/x{k}": ones(1) for k in range(5)},
         ["5 variables are not of KinD, DecomNet/x0 first"],
     ),
-    "another model": (lambda v: {"DecomNet/conv/kernel": ones(3)}, ["this is a RetinexNet checkpoint"]),
+    "another model": (
+        lambda v: {"g_conv5_2/weights": ones(3)},
+        ["this is a SID (Learning to See in the Dark) checkpoint"],
+    ),
     "nothing of KinD": (
         lambda v: {"layer/w": ones(3)},
         ["no variable of KinD in it: it holds layer/w, expected names such as DecomNet/g_conv1_1/weights"],

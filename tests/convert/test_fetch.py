@@ -8,11 +8,14 @@ import pytest
 import convert
 from convert.containers import tensor_bundle
 from convert.originals.fetching import default_folder, fetch
-from convert.originals.files import ARCHIVE, DATA, ORIGINALS, Original
 from convert.soundness import differences
 from kindling import KindlingError
 from kindling.cli import main
+from kindling.families.originals import DATA, Original
+from kindling.families.registry import KIND
 from tests.support.server import FOLDERS, QUICK, SHARD
+
+ORIGINALS, ARCHIVE = KIND.originals.files, KIND.originals.archive
 
 # --- the table ---------------------------------------------------------------------------------------------------
 
@@ -152,7 +155,7 @@ def test_fetched_weights_are_weights(authors, tmp_path, weights, monkeypatch, ca
     assert [row.size for row in table] == [original.size for original in ORIGINALS]
     monkeypatch.setattr(authors, "table", table)
     monkeypatch.setattr(
-        "convert.originals.fetching.fetch", lambda to, source, show: authors.fetch(to, source, show=show)
+        "convert.originals.fetching.fetch", lambda to, source, show, family: authors.fetch(to, source, show=show)
     )
     assert main(["fetch", "--to", str(tmp_path / "to"), "--from", str(authors.zipped())]) == 0
     said = capsys.readouterr()

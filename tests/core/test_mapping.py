@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from convert import slim_name, to_slim, to_torch, torch_key
-from convert.soundness import EXPECTED
 from kindling import KindlingError
 from kindling.families.kind.nets import NETS
+from kindling.families.registry import KIND
 
 RULE = [
     ("DecomNet/g_conv1_1/weights", "DecomNet.g_conv1_1.weight"),
@@ -23,7 +23,7 @@ def test_rule(slim, torch):
     assert slim_name(torch) == slim
 
 
-@pytest.mark.parametrize("name", EXPECTED)
+@pytest.mark.parametrize("name", KIND.variables)
 def test_every_variable_comes_back(name):
     assert slim_name(torch_key(name)) == name
 
@@ -81,8 +81,8 @@ def test_table_is_what_torch_has():
     import kind_torch
 
     state = kind_torch.KinD().state()
-    assert {name: state[name].shape for name in state} == EXPECTED
-    assert list(state) == list(EXPECTED)
+    assert {name: state[name].shape for name in state} == KIND.variables
+    assert list(state) == list(KIND.variables)
 
 
 @pytest.mark.tf
@@ -90,8 +90,8 @@ def test_table_is_what_tensorflow_has():
     import kind_tf
 
     state = kind_tf.KinD().state()
-    assert {name: state[name].shape for name in state} == EXPECTED
-    assert list(state) == list(EXPECTED)
+    assert {name: state[name].shape for name in state} == KIND.variables
+    assert list(state) == list(KIND.variables)
 
 
 @pytest.mark.tf

@@ -148,8 +148,13 @@ def test_both_frameworks_refuse_a_core_outside(request, framework):
 def test_every_part_of_a_piece_is_the_whole_photos(request):
     backend = loaded(request, "torch", "64")
     image = np.random.default_rng(1).random((75, 150, 3))
-    (expected,) = tiling.pieces(lambda rows, columns: image[rows, columns], tiling.whole(75, 150), backend, [1.0, 5.0])
-    for piece in tiling.pieces(lambda rows, columns: image[rows, columns], tiling.square(75, 150, 48), backend, [1, 5]):
+
+    def pieces(grid):
+        making = tiling.Making(doubt=0.2)
+        return tiling.pieces(lambda rows, columns: image[rows, columns], grid, backend, [1.0, 5.0], making=making)
+
+    (expected,) = pieces(tiling.whole(75, 150))
+    for piece in pieces(tiling.square(75, 150, 48)):
         for name in ("image", "R", "L", "restored", "adjusted", "lit", "blended", "enhanced"):
             got, want = getattr(piece, name), getattr(expected, name)
             got, want = (x if isinstance(x, list) else [x] for x in (got, want))

@@ -54,13 +54,13 @@ VERDICTS = {
 
 @pytest.mark.parametrize(("given", "ok"), VERDICTS.values(), ids=VERDICTS)
 def test_the_yardstick(given, ok):
-    assert _passes(given, None) is ok
+    assert _passes(given, None, has_double=True) is ok
 
 
 @pytest.mark.parametrize(("difference", "ok"), [(1e-6, True), (1e-5, True), (1.1e-5, False), (inf, False)])
 def test_an_absolute_tolerance_is_judged_by_itself(difference, ok):
-    assert _passes(row(9, 9, 9, difference), 1e-5) is ok
-    assert not _passes(row(inf, inf, inf, inf), inf)
+    assert _passes(row(9, 9, 9, difference), 1e-5, has_double=True) is ok
+    assert not _passes(row(inf, inf, inf, inf), inf, has_double=True)
 
 
 def test_random_cases_are_reproducible():

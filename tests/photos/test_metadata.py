@@ -54,7 +54,7 @@ def everything(tmp_path, kind):
 
 def table():
     """Row -> kind -> what docs/enhance.md says is carried into it."""
-    lines = DOC[DOC.index("| rides along ") :].split("\n\n")[0].splitlines()
+    lines = DOC[DOC.index("| metadata ") :].split("\n\n")[0].splitlines()
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     names = [name.lower() for name in cells[0][1:]]
     return {row[0]: dict(zip(names, row[1:], strict=True)) for row in cells[2:]}

@@ -12,7 +12,7 @@ import numpy as np
 from convert.containers import tensor_bundle
 from convert.originals.downloading import PIECE
 from convert.originals.fetching import fetch
-from convert.originals.files import DATA, Archive, Original
+from kindling.families.originals import DATA, Archive, Original
 
 SLOW = 0.01  # seconds between the pieces of a slow file
 FOLDERS = ("decom_net_train", "illumination_adjust_net_train", "Restoration_net_train")

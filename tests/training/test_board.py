@@ -1,5 +1,10 @@
 """What `kindling train` draws can be read back by TensorBoard's own reader."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -7,6 +12,7 @@ from kindling.training.log import Log, Watch
 from kindling.training.loop import Progress
 
 pytest.importorskip("tensorboard")
+ROOT = Path(__file__).parents[2]
 
 
 def read(folder):
@@ -47,3 +53,18 @@ def test_a_person_is_told_once_that_l_is_flat(tmp_path):
             seen(Progress(step, 1e-4, {"total": 1.0}))
     assert len(said) == 1
     assert said[0].startswith("L is flat at step 1000: it deviates by 0.001")
+
+
+def test_nothing_is_said_and_no_framework_imported(tmp_path):
+    """TensorBoard would import TensorFlow where it is installed, and TensorFlow talks."""
+    program = (
+        "import sys, pathlib; from kindling.training.board import Board\n"
+        "with Board(pathlib.Path(sys.argv[1])) as board: board.numbers(1, {'loss/total': 0.5})\n"
+        "print({'tensorflow', 'torch'} & set(sys.modules))"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    ended = subprocess.run(
+        [sys.executable, "-c", program, tmp_path], capture_output=True, text=True, cwd=ROOT, env=environment
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "set()\n", "")
+    assert [(point.step, point.value) for point in read(tmp_path).Scalars("loss/total")] == [(1, 0.5)]

@@ -12,6 +12,11 @@ GRAY = (0.2125, 0.7154, 0.0721)  # skimage.color.rgb2gray, not the 0.299.. of th
 SIGMA = 3.0  # evaluate.py: filters.gaussian(r_gray, 3)
 RADIUS = 12  # skimage cuts the gaussian at 4 sigma
 BRIGHT = 8  # the power of L in `blend`
+SPREAD = 2.0  # sigma of the gaussian that colours are looked at through
+COLOUR_RADIUS = 8  # which is cut at 4 sigma
+TOLD = 40.0  # so many deviations of the noise is the light at which a colour is believed by half
+LEAST, MOST = 0.25, 4.0  # what a channel is multiplied by, at most
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 def gaussian_kernel() -> np.ndarray:
@@ -29,14 +34,55 @@ def mask(R: np.ndarray) -> np.ndarray:
     return np.minimum((gray * 2) ** 0.5, 1)[..., np.newaxis]
 
 
-def blend(image: np.ndarray, L: np.ndarray, lit: np.ndarray) -> np.ndarray:
+def blend(image: np.ndarray, L: np.ndarray, lit: np.ndarray, doubt: float = np.inf) -> np.ndarray:
     """restored * adjusted, giving way to the photo where that is bright already: L^8 image + (1 - L^8) lit.
 
     image, lit: (h, w, 3), L: (h, w, 1), float32 in [0, 1]. Returns the same. evaluate.py has L itself in place of L^8,
-    which takes half of the light back from what is only half dark.
+    which takes half of the light back from what is only half dark. doubt: of the photo's colours, for `coloured`.
     """
     share = L**BRIGHT
-    return share * image + (1 - share) * lit
+    return share * image + (1 - share) * coloured(image, lit, doubt)
+
+
+def coloured(image: np.ndarray, lit: np.ndarray, doubt: float) -> np.ndarray:
+    """`lit` in the colours of the photo, as far as these can be told from noise; its own brightness stays.
+
+    image, lit: (h, w, 3) float32. doubt: the light of the photo, in [0, 1], below which its colours are not believed;
+    infinite for never. Both are looked at through a gaussian; each channel of `lit` is multiplied by what its share of
+    the light is to become.
+    """
+    if not np.isfinite(doubt):
+        return lit
+    from skimage.filters import gaussian
+
+    seen, made = (
+        gaussian(x, SPREAD, mode="reflect", channel_axis=2, preserve_range=True) + np.float32(1e-4)
+        for x in (image, lit)
+    )
+    light = (seen @ LUMA)[..., np.newaxis]
+    belief = light**2 / (light**2 + np.float32(doubt) ** 2)
+    gains = np.clip((seen / light) / (made / (made @ LUMA)[..., np.newaxis]), LEAST, MOST) ** belief
+    turned = lit * gains
+    kept: np.ndarray = turned * ((lit @ LUMA) / np.maximum(turned @ LUMA, np.float32(1e-6)))[..., np.newaxis]
+    return kept.astype(lit.dtype, copy=False)
+
+
+def doubt(deviation: float, step: float) -> float:
+    """The light below which colours are not believed. deviation: of the photo's noise. step: one level of its file."""
+    return float(np.hypot(TOLD * deviation, step))
+
+
+def noise(image: np.ndarray) -> float:
+    """The deviation of an image's noise: of the diagonal detail of a Haar wavelet, median over 0.6745.
+
+    image: (h, w, 3) in [0, 1], or rows of it, an even number. Donoho and Johnstone, Ideal spatial adaptation by wavelet
+    shrinkage, Biometrika 1994.
+    """
+    h, w = (side // 2 * 2 for side in image.shape[:2])
+    if not h or not w:
+        return 0.0
+    detail = (image[:h:2, :w:2] - image[1:h:2, :w:2] - image[:h:2, 1:w:2] + image[1:h:2, 1:w:2]) / 2
+    return float(np.mean(np.median(np.abs(detail), axis=(0, 1))) / 0.6745)
 
 
 def fuse(image: np.ndarray, R: np.ndarray, L: np.ndarray, restored: np.ndarray, adjusted: np.ndarray) -> np.ndarray:

@@ -19,11 +19,12 @@ DECOM = Net(
     function="DecomNet_simple",
     inputs={"input": 3},
     outputs={"R_out": 3, "L_out": 1},
+    reads=("image",),
     parts=("R", "L"),
     layers=(
         conv("g_conv1_1", 3, 32, "input", "edges and colours; feeds both the reflectance and the illumination branch"),
-        conv("g_conv2_1", 32, 64, "g_conv1_1", "texture at half resolution", pooled=True),
-        conv("g_conv3_1", 64, 128, "g_conv2_1", "the widest view: a quarter of the resolution", pooled=True),
+        conv("g_conv2_1", 32, 64, "g_conv1_1", "texture at half resolution", pool=2),
+        conv("g_conv3_1", 64, 128, "g_conv2_1", "the widest view: a quarter of the resolution", pool=2),
         up("g_up_1", 128, 64, "g_conv3_1", "g_conv2_1", "back to half resolution, with the texture seen there"),
         conv("g_conv8_1", 128, 64, "g_up_1", "mixes context with texture"),
         up("g_up_2", 64, 32, "g_conv8_1", "g_conv1_1", "back to full resolution, with the edges seen there"),
@@ -50,7 +51,7 @@ def _encoder_level(level: int, width: int) -> Iterator[Layer]:
     of = ("input_r", "input_i") if first else f"de_conv{level - 1}_2"
     seen = "full resolution" if first else f"1/{2 ** (level - 1)} of the resolution"
     why = "reads reflectance and illumination together: noise is strongest where light was weak" if first else seen
-    yield conv(f"de_conv{level}_1", 4 if first else width // 2, width, of, why, pooled=not first)
+    yield conv(f"de_conv{level}_1", 4 if first else width // 2, width, of, why, pool=1 if first else 2)
     again = "the widest view, where noise is averaged away" if level == 5 else f"features kept for the skip at {seen}"
     yield conv(f"de_conv{level}_2", width, width, f"de_conv{level}_1", again)
 
@@ -71,6 +72,7 @@ RESTORATION = Net(
     function="Restoration_net",
     inputs={"input_r": 3, "input_i": 1},
     outputs={"out": 3},
+    reads=("R", "L"),
     parts=("restored",),
     layers=(
         *(a for level, width in enumerate((32, 64, 128, 256, 512), start=1) for a in _encoder_level(level, width)),
@@ -87,6 +89,7 @@ ADJUST = Net(
     function="Illumination_adjust_net",
     inputs={"input_i": 1, "input_ratio": 1},
     outputs={"L_enhance": 1},
+    reads=("L", "ratio"),
     parts=("adjusted",),
     layers=(
         conv("en_conv_1", 2, 32, ("input_i", "input_ratio"), "reads the light there is and the light asked for"),

@@ -1,0 +1,112 @@
+"""Graphs that run, as the rest of the house sees a model: NHWC arrays in and out, the same checks, the same errors."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from kindling.core.checks import check_input, check_same_size
+from kindling.core.errors import KindlingError, MissingNetError, OutOfMemory
+from kindling.core.model import Array, Core
+from kindling.enhancing import memory
+from kindling.families.registry import FAMILIES, Family
+from kindling.families.table import Net
+
+__all__ = ["Call", "Exported", "family_named"]
+
+Call = Callable[..., tuple[Array, ...]]  # a net's inputs, (n, h, w, c) float32, to its outputs, alike
+FULL = re.compile("alloc|out of memory|OOM", re.IGNORECASE)
+RATIO = 5.0  # of `enhance`, where nobody gives another; the class KinD has the same
+
+
+@dataclass(kw_only=True)
+class Exported:
+    """A kindling.core.model.Model whose nets are graphs of another runtime."""
+
+    family: Any
+    runtime: str
+    device: str
+    precision: str
+    calls: Mapping[str, Call]
+    """By scope: what runs each net that has weights."""
+    bytes_of_pixel: int
+    """What the nets take, at most, for each pixel of a tile, by the runtime's own measurement."""
+    source: str = "this export"
+    smallest: int = 1
+    said: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.nets = frozenset(self.calls)
+
+    def run(self, verb: str, *arrays: Array, core: Core | None = None, **dials: float | Array) -> tuple[Array, ...]:
+        """One net, or "enhance", the whole chain, as kindling.core.model.Model; computed whole, then cut to `core`."""
+        if verb == "enhance":
+            options: dict[str, Any] = dict(dials)
+            return self._enhance(*arrays, **options)
+        net = self.family.net(verb)
+        call = self._call(net)
+        inputs = self._inputs(net, arrays, dials)
+        for span, length in zip(core or (), inputs[0].shape[1:3], strict=core is not None):
+            if not 0 <= span.start < span.stop <= length:
+                raise KindlingError(f"core is {span.start}:{span.stop}, expected a part of the tile's 0:{length}")
+        try:
+            results = call(*inputs)
+        except (RuntimeError, MemoryError) as error:  # what runtimes raise when an allocation fails
+            if not isinstance(error, MemoryError) and not FULL.search(str(error)):
+                raise
+            raise OutOfMemory(f"{self.device} has no room for a tile of {inputs[0].shape}") from error
+        return results if core is None else tuple(x[:, *core] for x in results)
+
+    def bytes_per_pixel(self) -> int:
+        """What the nets take for each pixel of a tile."""
+        return self.bytes_of_pixel
+
+    def free_bytes(self) -> int:
+        """Of main memory, also for a GPU, which these runtimes do not ask; where it is too much, tiles are halved."""
+        return memory.free()
+
+    def rest(self) -> None:
+        """Give back what is kept for the next tile."""
+        memory.give_back()
+
+    def _call(self, net: Net) -> Call:
+        if net.scope not in self.calls:
+            present = ", ".join(self.calls) or "no net"
+            raise MissingNetError(
+                f"{self.source} holds {present}, so {net.scope} has no weights; load a file that holds it too"
+            )
+        return self.calls[net.scope]
+
+    def _inputs(self, net: Net, arrays: tuple[Array, ...], dials: Mapping[str, Any]) -> list[Array]:
+        """The net's inputs as float32 arrays of one size; a ratio that is a number, or one an image, becomes a map."""
+        given = list(arrays)
+        if len(given) < len(net.inputs) and "ratio" in dials:
+            ratio, like = np.asarray(dials["ratio"], np.float32), given[0][..., :1]
+            given.append(np.broadcast_to(ratio.reshape(-1, 1, 1, 1) if ratio.ndim == 1 else ratio, like.shape))
+        inputs = [np.ascontiguousarray(x, np.float32) for x in given]
+        first = next(iter(net.inputs))
+        for (name, channels), x in zip(net.inputs.items(), inputs, strict=True):
+            check_input(name, x.shape, channels, "NHWC")
+            check_same_size(first, inputs[0].shape, name, x.shape, "NHWC")
+        if min(inputs[0].shape[1:3]) < self.smallest:
+            raise KindlingError(
+                f"{first} has shape {inputs[0].shape}: --runtime {self.runtime} takes sides of {self.smallest} pixels "
+                "and more; --runtime onnx takes any"
+            )
+        return inputs
+
+    def _enhance(self, x: Array, *, ratio: Any = RATIO) -> tuple[Array, ...]:
+        R, L = self.run("decompose", x)
+        (restored,), (adjusted,) = self.run("restore", R, L), self.run("adjust", L, ratio=ratio)
+        parts = zip(x, R, L, restored, adjusted, strict=True)
+        return (np.stack([self.family.fuse(*images) for images in parts]).astype(np.float32),)
+
+
+def family_named(name: str) -> Family:
+    """The row of kindling/families/registry.py that kindling.json names; a KindlingError if there is none that runs."""
+    for family in FAMILIES:
+        if family.id == name and family.nets:
+            return family
+    raise KindlingError(f"kindling.json names the family {name!r}, and this version of Kindling does not run it")

@@ -1,0 +1,1 @@
+"""Families of models beside KinD: told, carried, and held against their authors' graphs."""
