@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from kindling.ray.cluster import QUIET
-from tests.support.photos import ICC, exif
+from tests.support.photos import ICC, exif, noise
 
 
 @pytest.fixture(scope="session")
@@ -26,10 +26,6 @@ def ray():
     yield ray
     ray.shutdown()
     logging.disable(logging.NOTSET)
-
-
-def noise(height, width, seed=0, top=60):
-    return np.random.default_rng(seed).integers(0, top, (height, width, 3), np.uint8)
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from PIL import Image
 from kindling.core.errors import KindlingError
 from kindling.ray.cluster import share_of
 from kindling.ray.places import Place
-from tests.ray.conftest import noise
+from tests.support.photos import noise
 
 pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install -e '.[ray]'")
 

@@ -16,7 +16,7 @@ from PIL import Image
 
 import kindling.ray
 from kindling.cli import main
-from tests.ray.conftest import noise
+from tests.support.photos import noise
 
 parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed: pip install -e '.[ray]'")
 pytestmark = [pytest.mark.slow, pytest.mark.torch]
