@@ -21,7 +21,7 @@ help:
 	@echo "make test-all  the long ones too: trainings, fuzz, installation, many processes"
 	@echo "make test-ui   the page in a real browser, axe-core included: needs Chromium, and npm for axe-core"
 	@echo "make check   formatting, lint and types"
-	@echo "make bench   speed and memory of both frameworks side by side"
+	@echo "make bench   speed and memory of every way to run the nets, into docs/performance.md"
 	@echo "make fuzz    10,000 broken checkpoints: each read right or refused in a sentence"
 	@echo "make docs    the generated tables in docs/, and all of it as a site, in site/"
 	@echo "make weights SHARED=FOLDER   the default weights anew, from the pairs of photos in FOLDER: days on a CPU"

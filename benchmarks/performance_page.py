@@ -126,7 +126,9 @@ def roofline(record: dict[str, Any], file: Path) -> None:
         )  # fmt: skip
     for verb, x in density.items():
         axes.axvline(x, color="#cbd5e0", linewidth=0.8, zorder=0)
-        axes.text(x, axes.get_ylim()[0], f" {verb}", rotation=90, va="bottom", fontsize=8, color="#4a5568")
+        axes.text(
+            x, 1.01, verb, rotation=45, va="bottom", fontsize=8, color="#4a5568", transform=axes.get_xaxis_transform()
+        )
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlabel(f"floating-point operations a byte, if every layer went through memory; {size}")

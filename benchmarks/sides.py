@@ -139,10 +139,10 @@ def machine(weights: Path) -> dict[str, Any]:
     from importlib.metadata import PackageNotFoundError, version
 
     def version_of(package: str) -> str:
-        try:
-            return version(package)
-        except PackageNotFoundError:
-            return "not installed"
+        for name in (package, f"{package}-cpu"):  # TensorFlow's build for CPUs is a package of its own
+            with contextlib.suppress(PackageNotFoundError):
+                return version(name)
+        return "not installed"
 
     packages = ("torch", "tensorflow", "onnxruntime", "openvino", "numpy")
     return {

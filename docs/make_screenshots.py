@@ -34,7 +34,7 @@ def main() -> None:
 def photograph(browser, address: str, name: str, scheme: str, width: int, height: int) -> None:
     """The page with a photo in it."""
     page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
-    page.set_default_timeout(120_000)
+    page.set_default_timeout(600_000)  # a busy machine takes its time
     page.goto(address)
     page.set_input_files("#photos input[type=file]", str(PHOTO))
     page.wait_for_selector('#compare [data-empty="no"], #compare[data-empty="no"]', state="attached")

@@ -18,8 +18,9 @@ import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
 from kind_torch import layers
-from kind_torch.kind import KinD
+from kind_torch.families.retinexnet import nearest
 from kind_torch.model import lrelu
+from kind_torch.nets import Nets
 from kindling.core.errors import KindlingError
 from kindling.core.model import Array
 from kindling.core.optional import import_framework
@@ -29,12 +30,12 @@ __all__ = ["load", "write"]
 
 OPSET = 18
 IR_VERSION = 10  # of ONNX's file format; newer runtimes read it, and so do those of two years ago
-FUNCTIONS = layers.concat, layers.conv2d_transpose, layers.max_pool2d, lrelu  # that fx takes as one step each
+FUNCTIONS = layers.concat, layers.conv2d_transpose, layers.max_pool2d, lrelu, nearest  # that fx takes as one step each
 TO_NCHW, TO_NHWC = (0, 3, 1, 2), (0, 2, 3, 1)
 EXAMPLE = (2, 24, 40)  # n, h, w that torch.export traces with; its program is for all sizes
 
 
-def write(kind: KinD, net: Net, form: str, path: Path | BinaryIO) -> None:
+def write(kind: Nets, net: Net, form: str, path: Path | BinaryIO) -> None:
     """Write one net of `kind` to `path`, or a file opened for bytes, as `form`: "onnx" or "torch-export"."""
     module = getattr(kind, net.scope)
     if isinstance(path, Path):
@@ -116,7 +117,7 @@ class _Tracer(fx.Tracer):
         super().__init__(autowrap_functions=FUNCTIONS)
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return isinstance(m, layers.conv2d)
+        return isinstance(m, tuple(MODULES))
 
 
 class _Writer:
@@ -172,26 +173,41 @@ class _Writer:
         if node.op == "get_attr":
             return self.constant(str(node.target), _attribute(root, str(node.target)))
         if node.op == "call_module":
-            return self._conv(root.get_submodule(str(node.target)), name_of(node.args[0]), node.name)
-        convert = OPERATIONS.get(node.target) if callable(node.target) else None
+            module = root.get_submodule(str(node.target))
+            return MODULES[type(module)](self, node.name.removeprefix("net_"), module, name_of(node.args[0]))
+        convert = OPERATIONS.get(node.target)
         if convert is None:
             raise KindlingError(f"{node.target} in {type(self.module).__name__} has no operation in ONNX here")
         return convert(self, node.name, *name_of(node.args), **name_of(node.kwargs))
 
-    def _conv(self, conv: nn.Module, x: str, name: str) -> str:
-        assert isinstance(conv, layers.conv2d)
-        scope = name.removeprefix("net_")
-        inputs = [x, self.constant(f"{scope}.weight", conv.weight)]
-        if conv.bias is not None:
-            inputs.append(self.constant(f"{scope}.bias", conv.bias))
-        padding = [int(side) for side in conv.padding] * 2
-        strides = list(conv.stride)
-        out = self.node(
-            "Conv", inputs, f"{scope}/BiasAdd", pads=padding, strides=strides, kernel_shape=conv.kernel_size
-        )
-        if conv.activation_fn is None:
-            return out
-        return OPERATIONS[conv.activation_fn](self, scope, out)
+    def activated(self, module: Any, scope: str, result: str) -> str:
+        """What `activation_fn` of a layer makes of its result."""
+        if module.activation_fn is None:
+            return result
+        return OPERATIONS[module.activation_fn](self, scope, result)
+
+    def weights(self, scope: str, module: nn.Module, *names: str) -> list[str]:
+        """The names of these tensors of a layer, once they are constants; those that it does not have are left out."""
+        tensors = {name: getattr(module, name) for name in names}
+        return [self.constant(f"{scope}.{name}", tensor) for name, tensor in tensors.items() if tensor is not None]
+
+
+def _conv(writer: _Writer, scope: str, conv: Any, x: str) -> str:
+    sides = {"pads": [int(side) for side in conv.padding] * 2} if conv.stride[0] == 1 else {"auto_pad": "SAME_UPPER"}
+    inputs = [x, *writer.weights(scope, conv, "weight", "bias")]
+    sizes = {"strides": list(conv.stride), "kernel_shape": list(conv.kernel_size)}
+    return writer.activated(conv, scope, writer.node("Conv", inputs, f"{scope}/BiasAdd", **sizes, **sides))
+
+
+def _deconv(writer: _Writer, scope: str, deconv: Any, x: str) -> str:
+    inputs = [x, *writer.weights(scope, deconv, "weight", "bias")]
+    sizes = {"strides": list(deconv.stride), "kernel_shape": list(deconv.kernel_size)}
+    return writer.activated(deconv, scope, writer.node("ConvTranspose", inputs, f"{scope}/BiasAdd", **sizes))
+
+
+def _batch_norm(writer: _Writer, scope: str, norm: Any, x: str) -> str:
+    inputs = [x, *writer.weights(scope, norm, "weight", "bias", "running_mean", "running_var")]
+    return writer.node("BatchNormalization", inputs, scope, epsilon=layers.EPSILON)
 
 
 def _up(writer: _Writer, name: str, x: str, weight: str, like: str) -> str:
@@ -210,8 +226,38 @@ def _pool(writer: _Writer, name: str, x: str) -> str:
     return writer.node("MaxPool", x, name, kernel_shape=[2, 2], strides=[2, 2], auto_pad="SAME_UPPER")
 
 
+def _plain_pool(writer: _Writer, name: str, x: str, size: int, *_: Any, **__: Any) -> str:
+    """A pool of steps as long as it is wide, over sides that are multiples of it."""
+    return writer.node("MaxPool", x, name, kernel_shape=[size, size], strides=[size, size])
+
+
 def _leaky(writer: _Writer, name: str, x: str, negative_slope: float = 0.2, inplace: bool = False) -> str:
     return writer.node("LeakyRelu", x, name, alpha=negative_slope)
+
+
+def _nearest(writer: _Writer, name: str, x: str, like: str, scales: tuple[int, int], place: None) -> str:
+    """TensorFlow's old rule, floor(i * in / out), over a whole photo."""
+    batch = writer.node("Shape", x, f"{name}/batch", start=0, end=2)
+    size = writer.node("Shape", like, f"{name}/size", start=2, end=4)
+    sizes = writer.node("Concat", [batch, size], f"{name}/sizes", axis=0)
+    rule = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor", "mode": "nearest"}
+    return writer.node("Resize", [x, "", "", sizes], name, **rule)
+
+
+def _amax(writer: _Writer, name: str, x: str, dim: int, keepdim: bool = False) -> str:
+    axes = writer.constant(f"{name}/axes", np.array([dim]))
+    return writer.node("ReduceMax", [x, axes], name, keepdims=int(keepdim))
+
+
+def _split(writer: _Writer, name: str, x: str, sizes: list[int], dim: int = 0) -> list[str]:
+    parts = [f"{name}/{k}" for k in range(len(sizes))]
+    lengths = writer.constant(f"{name}/sizes", np.array(sizes))
+    writer.nodes.append(writer.helper.make_node("Split", [x, lengths], parts, name=name, axis=dim))
+    return parts
+
+
+def _item(writer: _Writer, name: str, parts: list[str], index: int) -> str:
+    return parts[index]
 
 
 def _plain(op: str) -> Callable[..., str]:
@@ -221,19 +267,32 @@ def _plain(op: str) -> Callable[..., str]:
     return convert
 
 
+# The layers that fx does not look inside, and what they become.
+MODULES: Mapping[Any, Callable[..., str]] = {
+    layers.conv2d: _conv,
+    layers.deconv2d: _deconv,
+    layers.batch_norm: _batch_norm,
+}
 # What a net may call, and what it becomes. A new function of kind_torch/layers.py gets a line here.
-OPERATIONS: Mapping[Any, Callable[..., str]] = {
+OPERATIONS: Mapping[Any, Callable[..., Any]] = {
     layers.conv2d_transpose: _up,
     layers.max_pool2d: _pool,
     lrelu: _leaky,
     F.leaky_relu: _leaky,
+    F.max_pool2d: _plain_pool,
+    torch.max_pool2d: _plain_pool,
     F.relu: _plain("Relu"),
     torch.relu: _plain("Relu"),
     torch.sigmoid: _plain("Sigmoid"),
     layers.concat: _cat,
     torch.cat: _cat,
+    torch.mul: _plain("Mul"),
     operator.mul: _plain("Mul"),
     operator.add: _plain("Add"),
+    operator.getitem: _item,
+    nearest: _nearest,
+    "amax": _amax,
+    "split": _split,
 }
 
 

@@ -218,7 +218,7 @@ def _can_fuse(x: Tensor) -> bool:
         _conv2d_activated is not None
         and torch.is_inference_mode_enabled()
         and x.device.type == "cpu"
-        and x.dtype == torch.float32
+        and (x.dtype == torch.float32 or (x.dtype == torch.bfloat16 and torch.ops.mkldnn._is_mkldnn_bf16_supported()))
         and not torch.is_autocast_enabled("cpu")
     )
 

@@ -87,13 +87,13 @@ def open_model(
     said: Mapping[str, str] | None = None,
 ) -> Model:
     """A Model of slim variables, whose family is told by their names and by what is `said`. device: auto, cpu, cuda,
-    cuda:1, mps. precision: float32, float64; on GPUs bfloat16 and float16 too.
+    cuda:1, mps. precision: float32, float64; on GPUs bfloat16 and float16 too, and bfloat16 on CPUs with AMX.
 
     Raises KindlingError if there is no such device, or the precision is none that it computes in.
     """
     place = arrays.choose_device(device)
     if precision in HALVES and place.type == "cpu":
-        raise KindlingError(f"--precision {precision} is for GPUs, and this model runs on {place}; float32 is for CPUs")
+        _refuse_half(precision)
     family = family_of(variables, (said or {}).get("family", "")) or KIND
     with torch.random.fork_rng(devices=[]):  # the weights drawn here are thrown away, and must cost nobody's seed
         kind = class_of(family)(family.nets_in(variables), "float64" if precision == "float64" else "float32", source)
@@ -101,6 +101,17 @@ def open_model(
     # In the order of memory that its convs compute in, or each call would turn every kernel around.
     kind.to(place, getattr(torch, precision), memory_format=torch.channels_last)  # type: ignore[call-overload]
     return Model(kind.eval(), said)
+
+
+def _refuse_half(precision: str) -> None:
+    """Unless this CPU is quicker in it, as those with AMX are in bfloat16; with avx512_bf16 alone PyTorch is not."""
+    if precision != "bfloat16":
+        raise KindlingError(f"--precision {precision} is for GPUs, and this model runs on a CPU; float32 is for CPUs")
+    if not torch.cpu._is_amx_tile_supported():
+        raise KindlingError(
+            "--precision bfloat16 is for GPUs and for CPUs with AMX; on this one PyTorch is no quicker in it than in "
+            "float32 (--runtime openvino is, where the CPU has avx512_bf16)"
+        )
 
 
 def class_of(family: Family) -> type[Nets]:

@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from kindling.core.errors import KindlingError
 from kindling.core.files import refuse_existing
 from kindling.version import __version__
 
@@ -64,6 +65,8 @@ def convert_by_table(
     """
     source, target, rows = Path(source), Path(target), read_table(Path(table))
     forward = files.is_for_torch(target)
+    if ema and not forward:
+        raise KindlingError(f"{target}: ema is of TensorFlow's checkpoints; a state of PyTorch's holds what it holds")
     if not dry:
         refuse_existing(files.outputs(target), force)
     held = files.read(source)

@@ -18,6 +18,7 @@ from kindling.core.errors import KindlingError
 from kindling.core.files import refuse_existing
 from kindling.core.model import Model
 from kindling.enhancing import memory
+from kindling.enhancing.folder import enhance_files
 from kindling.enhancing.needed import check_needed
 from kindling.enhancing.ratio import PROTOCOLS, default_protocol, default_ratio
 from kindling.enhancing.render import Tile, enhance_file
@@ -151,16 +152,17 @@ def enhance(
         said = _said(model, asked, protocol)
         started = time.monotonic()
         with Bar(jobs) as bar:
-            for job in jobs:
-                try:
-                    taken[job.photo] = dict(
-                        enhance_file(job, model, done=bar.advance, lost=lambda thing: left.update([thing]), **dials)
-                    )
-                    pixels += bar.finish(job)
-                except (KindlingError, MemoryError) as error:
-                    failed.append(str(error) if str(job.photo) in str(error) else f"{job.photo}: {error}")
-                    bar.finish(job)
-                model.rest()
+            notice: dict[str, Any] = {
+                "done": bar.advance,
+                "through": bar.finish,
+                "lost": lambda thing: left.update([thing]),
+            }
+            for job, outcome in enhance_files(jobs, model, **notice, **dials):
+                if isinstance(outcome, Exception):
+                    failed.append(str(outcome) if str(job.photo) in str(outcome) else f"{job.photo}: {outcome}")
+                else:
+                    taken[job.photo] = dict(outcome)
+                    pixels += bar.pixels[job.photo]
         seconds = time.monotonic() - started
     for reason in failed:
         click.echo(f"kindling: {_printable(reason)}", err=True)

@@ -192,18 +192,16 @@ class Prepared:
         named = self.protocol(protocol)
         picture = r * light
         if named != "lol":
-            image = self._read(slice(0, self._grid.height), slice(0, self._grid.width))
-            family = self.model.family
-            if named == "blend":
-                picture = family.blend(image, self._L, picture, self._doubt)
-            else:
-                fuse, parts = (
-                    (family.relit or family.fuse) if named == "adjusted" else family.fuse,
-                    (image, self._R, self._L),
-                )
-                picture = between_walls(
-                    self._grid, family.fuse_reach, lambda *place: fuse(*(x[place] for x in (*parts, r, light)))
-                )
+            family, image = self.model.family, self._read(slice(0, self._grid.height), slice(0, self._grid.width))
+            fuse = (family.relit or family.fuse) if named == "adjusted" else family.fuse
+
+            def fused(*place: slice) -> Array:
+                x, R, L, restored, lit = (array[place] for array in (image, self._R, self._L, r, light))
+                if named == "blend":
+                    return family.blend(x, L, restored * lit, self._doubt)
+                return fuse(x, R, L, restored, lit)
+
+            picture = between_walls(self._grid, family.fuse_reach, fused)
         return self._finished(cut(picture, self._border), (slice(0, self.size[0]), slice(0, self.size[1])), strength)
 
     def render(
@@ -273,7 +271,9 @@ class Prepared:
     @cached_property
     def _doubt(self) -> float:
         """The light below which the photo's colours are not believed; infinite where a picture takes none of them."""
-        if self.grey or self.model.family.fuse_reach < fusion.COLOUR_RADIUS:
+        family = self.model.family
+        # Behind a wall a tile and the whole photo have other light in view, so that tiles would show.
+        if self.grey or family.multiple > 1 or family.fuse_reach < fusion.COLOUR_RADIUS:
             return math.inf
         height, width = self.size
         strips = max(1, min(-(-height // STRIP), int(SEEN / (width * STRIP))))

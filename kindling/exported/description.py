@@ -43,6 +43,8 @@ class Description:
     """Of ONNX graphs."""
     smallest: int = 1
     """The least height and width that the graphs take."""
+    bytes_per_pixel: int
+    """What the nets take for each pixel of a tile, as kind_torch or kind_tf takes it."""
     tolerance: float
     """No output of any net was farther from `compared_with` than this, on any of `sizes`."""
     compared_with: str

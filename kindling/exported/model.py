@@ -9,9 +9,10 @@ import numpy as np
 
 from kindling.core.checks import check_input, check_same_size
 from kindling.core.errors import KindlingError, MissingNetError, OutOfMemory
-from kindling.core.model import Array, Core
+from kindling.core.model import Array, Core, Dial
 from kindling.enhancing import memory
-from kindling.families.registry import FAMILIES, Family
+from kindling.families.family import Family
+from kindling.families.registry import FAMILIES
 from kindling.families.table import Net
 
 __all__ = ["Call", "Exported", "family_named"]
@@ -25,7 +26,7 @@ RATIO = 5.0  # of `enhance`, where nobody gives another; the class KinD has the 
 class Exported:
     """A kindling.core.model.Model whose nets are graphs of another runtime."""
 
-    family: Any
+    family: Family
     runtime: str
     device: str
     precision: str
@@ -40,24 +41,36 @@ class Exported:
     def __post_init__(self) -> None:
         self.nets = frozenset(self.calls)
 
-    def run(self, verb: str, *arrays: Array, core: Core | None = None, **dials: float | Array) -> tuple[Array, ...]:
+    def run(self, verb: str, *arrays: Array, core: Core | None = None, **dials: Dial) -> tuple[Array, ...]:
         """One net, or "enhance", the whole chain, as kindling.core.model.Model; computed whole, then cut to `core`."""
         if verb == "enhance":
             options: dict[str, Any] = dict(dials)
             return self._enhance(*arrays, **options)
         net = self.family.net(verb)
         call = self._call(net)
+        place = dials.pop("place", None)
+        if place is not None and (place.rows, place.columns) != (slice(0, place.height), slice(0, place.width)):
+            raise KindlingError(
+                f"--runtime {self.runtime} takes {self.family.title}'s {net.scope} over whole photos only: --tile 0"
+            )
         inputs = self._inputs(net, arrays, dials)
         for span, length in zip(core or (), inputs[0].shape[1:3], strict=core is not None):
             if not 0 <= span.start < span.stop <= length:
                 raise KindlingError(f"core is {span.start}:{span.stop}, expected a part of the tile's 0:{length}")
+        height, width = inputs[0].shape[1:3]
+        if net.verb == "restore":  # what its authors cut off, a family's own class makes up in the same way
+            beyond = (0, -height % self.family.multiple), (0, -width % self.family.multiple)
+            inputs = (
+                [np.pad(x, ((0, 0), *beyond, (0, 0)), mode="edge") for x in inputs] if any(map(sum, beyond)) else inputs
+            )
         try:
             results = call(*inputs)
         except (RuntimeError, MemoryError) as error:  # what runtimes raise when an allocation fails
             if not isinstance(error, MemoryError) and not FULL.search(str(error)):
                 raise
             raise OutOfMemory(f"{self.device} has no room for a tile of {inputs[0].shape}") from error
-        return results if core is None else tuple(x[:, *core] for x in results)
+        core = core or (slice(0, height), slice(0, width))
+        return tuple(x[:, *core] for x in results)
 
     def bytes_per_pixel(self) -> int:
         """What the nets take for each pixel of a tile."""
@@ -73,10 +86,7 @@ class Exported:
 
     def _call(self, net: Net) -> Call:
         if net.scope not in self.calls:
-            present = ", ".join(self.calls) or "no net"
-            raise MissingNetError(
-                f"{self.source} holds {present}, so {net.scope} has no weights; load a file that holds it too"
-            )
+            raise MissingNetError(self.family.lacks(self.calls, self.source, net.scope))
         return self.calls[net.scope]
 
     def _inputs(self, net: Net, arrays: tuple[Array, ...], dials: Mapping[str, Any]) -> list[Array]:
@@ -97,11 +107,19 @@ class Exported:
             )
         return inputs
 
-    def _enhance(self, x: Array, *, ratio: Any = RATIO) -> tuple[Array, ...]:
+    def _enhance(self, x: Array, *, ratio: Any = RATIO, adjustment: bool = False) -> tuple[Array, ...]:
+        """The chain of the family's own program. adjustment: of one that adjusts its light only on demand."""
         R, L = self.run("decompose", x)
-        (restored,), (adjusted,) = self.run("restore", R, L), self.run("adjust", L, ratio=ratio)
+        restored = self.run("restore", R, L)[0] if self.family.does("restore") else R
+        fuse = self.family.relit if adjustment and self.family.relit else self.family.fuse
+        adjusted = np.ones_like(L)
+        if adjustment or not self.family.relit:
+            reads = self.family.net("adjust").reads
+            given = [{"R": R, "L": L}[name] for name in reads if name in ("R", "L")]
+            (adjusted,) = self.run("adjust", *given, **({"ratio": ratio} if "ratio" in reads else {}))
+        assert fuse is not None  # a family that runs has one
         parts = zip(x, R, L, restored, adjusted, strict=True)
-        return (np.stack([self.family.fuse(*images) for images in parts]).astype(np.float32),)
+        return (np.stack([fuse(*images) for images in parts]).astype(np.float32),)
 
 
 def family_named(name: str) -> Family:

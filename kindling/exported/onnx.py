@@ -5,19 +5,18 @@ import os
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from kindling.core.errors import KindlingError
 from kindling.core.model import Array
 from kindling.core.optional import import_framework
 from kindling.exported.description import Description
 from kindling.exported.model import Call, Exported, family_named
-from kindling.families.registry import Family
+from kindling.families.family import Family
 from kindling.families.table import Net
 
-__all__ = ["graphs_of", "open_export", "open_model", "threads", "write"]
+__all__ = ["Graphs", "graphs_of", "open_export", "open_model", "threads", "write"]
 
-BYTES = 1500  # that the nets take for each pixel of a tile, as benchmarks/bench.py measures it
 # A word for --device, and ONNX Runtime's provider; "auto" is the first of these that is there and is a GPU, or the CPU.
 PROVIDERS = {
     "cuda": "CUDAExecutionProvider",
@@ -28,6 +27,16 @@ PROVIDERS = {
     "cpu": "CPUExecutionProvider",
 }
 AUTO = ("cuda", "migraphx", "directml", "cpu")
+
+
+class Graphs(NamedTuple):
+    """The nets of some weights as ONNX files."""
+
+    family: Family
+    files: Mapping[str, bytes]
+    """By scope."""
+    bytes_of_pixel: int
+    """What kind_torch takes for each pixel of a tile."""
 
 
 def open_model(
@@ -45,34 +54,37 @@ def open_model(
     """
     chosen = _provider(device)  # a wrong word is said before anything is made
     _refuse(precision)
-    family, graphs = graphs_of(variables, source)
-    return _opened(family, graphs, chosen, source, said)
+    made = graphs_of(variables, source, said)
+    return _opened(made, chosen, source, said)
 
 
 def open_export(folder: Path, description: Description, *, device: str, precision: str) -> Exported:
     """A model of the graphs in `folder`, an export as "onnx"."""
     _refuse(precision)
     graphs = {scope: (folder / graph.file).read_bytes() for scope, graph in description.nets.items()}
-    return _opened(family_named(description.family), graphs, _provider(device), str(folder), description.said)
+    made = Graphs(family_named(description.family), graphs, description.bytes_per_pixel)
+    return _opened(made, _provider(device), str(folder), description.said)
 
 
-def graphs_of(variables: Mapping[str, Array], source: str = "these weights") -> tuple[Family, dict[str, bytes]]:
-    """The family of `variables`, and scope -> ONNX file of each net in them. Needs PyTorch, whose nets are followed."""
+def graphs_of(
+    variables: Mapping[str, Array], source: str = "these weights", said: Mapping[str, str] | None = None
+) -> Graphs:
+    """An ONNX file of each net in `variables`. Needs PyTorch, whose nets are followed."""
     for name in ("torch", "onnx"):
         import_framework(name, "turning weights into ONNX graphs, at each start or once by `kindling export`,")
     export, runtime = (import_module(f"kind_torch.{name}") for name in ("export", "runtime"))
-    model = runtime.open_model(variables, device="cpu", source=source)
+    model = runtime.open_model(variables, device="cpu", source=source, said=said)
     graphs = {}
     for net in (net for net in model.family.nets if net.scope in model.nets):
         export.write(model.kind, net, "onnx", file := io.BytesIO())
         graphs[net.scope] = file.getvalue()
-    return model.family, graphs
+    return Graphs(model.family, graphs, model.bytes_per_pixel())
 
 
 def write(variables: Mapping[str, Array], net: Net, path: Path) -> None:
     """Write one net as an ONNX file."""
     own = {name: array for name, array in variables.items() if name.split("/")[0] == net.scope}
-    path.write_bytes(graphs_of(own)[1][net.scope])
+    path.write_bytes(graphs_of(own).files[net.scope])
 
 
 def threads() -> int:
@@ -89,19 +101,18 @@ def _refuse(precision: str) -> None:
 
 
 def _opened(
-    family: Family,
-    graphs: Mapping[str, bytes],
+    made: Graphs,
     provider: tuple[str, dict[str, Any]],
     source: str,
     said: Mapping[str, str] | None,
 ) -> Exported:
     return Exported(
-        family=family,
+        family=made.family,
         runtime="onnx",
         device=_word(provider),
         precision="float32",
-        calls={scope: _call(graph, provider) for scope, graph in graphs.items()},
-        bytes_of_pixel=BYTES,
+        calls={scope: _call(graph, provider) for scope, graph in made.files.items()},
+        bytes_of_pixel=made.bytes_of_pixel,
         source=source,
         said=dict(said or {}),
     )

@@ -10,12 +10,10 @@ from kindling.core.optional import import_framework
 from kindling.exported import onnx
 from kindling.exported.description import Description
 from kindling.exported.model import Call, Exported, family_named
-from kindling.families.registry import Family
 from kindling.families.table import Net
 
 __all__ = ["open_export", "open_model", "write"]
 
-BYTES = 1500  # that the nets take for each pixel of a tile, as benchmarks/bench.py measures it
 PRECISIONS = {"float32": ("f32", "FP32"), "bfloat16": ("bf16", "BF16"), "float16": ("f16", "FP16")}  # hint, capability
 
 
@@ -34,9 +32,18 @@ def open_model(
     """
     place = _place(device)
     config = _config(place, precision)
-    family, graphs = onnx.graphs_of(variables, source)
-    models = {scope: _core().read_model(graph) for scope, graph in graphs.items()}
-    return _opened(family, models, place, precision, config, source, said)
+    made = onnx.graphs_of(variables, source, said)
+    models = {scope: _core().read_model(graph) for scope, graph in made.files.items()}
+    return Exported(
+        family=made.family,
+        runtime="openvino",
+        device=_word(place),
+        precision=precision,
+        calls={scope: _call(model, place, config) for scope, model in models.items()},
+        bytes_of_pixel=made.bytes_of_pixel,
+        source=source,
+        said=dict(said or {}),
+    )
 
 
 def open_export(folder: Path, description: Description, *, device: str, precision: str) -> Exported:
@@ -44,15 +51,23 @@ def open_export(folder: Path, description: Description, *, device: str, precisio
     place = _place(device)
     config = _config(place, precision)
     models = {scope: _core().read_model(folder / graph.file) for scope, graph in description.nets.items()}
-    family = family_named(description.family)
-    return _opened(family, models, place, precision, config, str(folder), description.said)
+    return Exported(
+        family=family_named(description.family),
+        runtime="openvino",
+        device=_word(place),
+        precision=precision,
+        calls={scope: _call(model, place, config) for scope, model in models.items()},
+        bytes_of_pixel=description.bytes_per_pixel,
+        source=str(folder),
+        said=description.said,
+    )
 
 
 def write(variables: Mapping[str, Array], net: Net, path: Path) -> None:
     """Write one net as OpenVINO's IR: `path`, which ends in .xml, and its weights beside it in .bin, as float32."""
     own = {name: array for name, array in variables.items() if name.split("/")[0] == net.scope}
     openvino: Any = import_framework("openvino", "writing OpenVINO's IR")
-    openvino.save_model(_core().read_model(onnx.graphs_of(own)[1][net.scope]), path, compress_to_fp16=False)
+    openvino.save_model(_core().read_model(onnx.graphs_of(own).files[net.scope]), path, compress_to_fp16=False)
 
 
 def _core() -> Any:
@@ -60,25 +75,9 @@ def _core() -> Any:
     return openvino.Core()
 
 
-def _opened(
-    family: Family,
-    models: Mapping[str, Any],
-    place: str,
-    precision: str,
-    config: Mapping[str, Any],
-    source: str,
-    said: Mapping[str, str] | None,
-) -> Exported:
-    return Exported(
-        family=family,
-        runtime="openvino",
-        device=place.lower().replace(".", ":"),
-        precision=precision,
-        calls={scope: _call(model, place, config) for scope, model in models.items()},
-        bytes_of_pixel=BYTES,
-        source=source,
-        said=dict(said or {}),
-    )
+def _word(place: str) -> str:
+    """What `Model.device` calls it."""
+    return place.lower().replace(".", ":")
 
 
 def _call(model: Any, place: str, config: Mapping[str, Any]) -> Call:

@@ -18,7 +18,6 @@ from kindling.families.table import Net
 __all__ = ["open_export", "write_savedmodel", "write_tflite", "write_torch_export"]
 
 PACKAGES = {"savedmodel": "kind_tf", "tflite": "kind_tf", "torch-export": "kind_torch"}
-BYTES = {"savedmodel": 820, "tflite": 1500, "torch-export": 1500}  # for each pixel of a tile
 
 
 def open_export(folder: Path, description: Description, *, device: str, precision: str) -> Exported:
@@ -38,7 +37,7 @@ def open_export(folder: Path, description: Description, *, device: str, precisio
         device="cpu",
         precision=precision,
         calls={scope: load(folder / graph.file, nets[scope], form) for scope, graph in graphs},
-        bytes_of_pixel=BYTES[form],
+        bytes_of_pixel=description.bytes_per_pixel,
         source=str(folder),
         smallest=description.smallest,
         said=description.said,

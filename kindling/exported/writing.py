@@ -56,7 +56,7 @@ def export(
     refuse(out, force)
     for name in row.written_with:
         import_framework(name, f"kindling export --to {row.name}")
-    ours = _ours(variables)
+    ours = _ours(variables, said)
     sizes = tuple(size for size in SIZES if min(_shape(size)[1:]) >= row.smallest)
     write = _load(row.write)
     with staging(out.absolute().parent) as folder:
@@ -80,6 +80,7 @@ def export(
             nets=graphs,
             opset=row.opset,
             smallest=row.smallest,
+            bytes_per_pixel=ours.bytes_per_pixel(),
             tolerance=BAR,
             compared_with=f"kind_{ours.runtime}, float32",
             sizes=sizes,
@@ -87,7 +88,7 @@ def export(
             said=dict(said),
             kindling=__version__,
         )
-        exact = lru_cache(partial(_ours, variables, "float64"))  # made only if it is asked for
+        exact = lru_cache(partial(_ours, variables, said, "float64"))  # made only if it is asked for
         description = _proven(description, open_export(draft, description), ours, exact)
         (draft / FILE).write_text(description.text(), encoding="utf-8")
         if out.exists():  # an export, as `refuse` saw
@@ -106,10 +107,10 @@ def refuse(out: Path, force: bool) -> None:
         raise KindlingError(f"{out}: the output exists already; give another name, or --force to overwrite")
 
 
-def _ours(variables: Mapping[str, Array], precision: str = "float32") -> Any:
+def _ours(variables: Mapping[str, Array], said: Mapping[str, str], precision: str = "float32") -> Any:
     """What an export is held against: kind_torch, or, where PyTorch is not installed, kind_tf."""
     package = "kind_torch" if find_spec("torch") else "kind_tf"
-    return import_module(f"{package}.runtime").open_model(variables, device="cpu", precision=precision)
+    return import_module(f"{package}.runtime").open_model(variables, device="cpu", precision=precision, said=said)
 
 
 def _proven(description: Description, theirs: Model, ours: Model, exact: Callable[[], Model]) -> Description:

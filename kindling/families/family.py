@@ -97,4 +97,5 @@ class Family:
         begins = f"{source} holds {', '.join(held) or 'no net'}, so {wanted} has no weights{why}; "
         if net.verb == "restore" and self.net("decompose").scope in held:
             return f"{begins}load a file that holds it too, or leave it out with --denoise 0"
-        return f"{begins}load a file that holds it too"
+        rest = "; what is there can be converted and compared" if held else ""
+        return f"{begins}load a file that holds it too{rest}"

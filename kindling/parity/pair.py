@@ -91,8 +91,14 @@ def compare(
     diagnosis = Diagnosis(variables=(), findings=tuple(findings)) if findings else None
     return Report(
         rows, layers, [], tolerance, original.name, single.name, diagnosis,
-        inputs=inputs_seen, spreads=spreads, about={"kindling": __version__, **machine(PACKAGES)},
+        inputs=inputs_seen, spreads=spreads, about={"kindling": __version__, **machine(PACKAGES), **_said(original)},
     )  # fmt: skip
+
+
+def _said(original: Reference) -> dict[str, str]:
+    """Why a function was not run in float64, where it could not be."""
+    why = getattr(original, "why_no_double", "")
+    return {f"{original.name} in float64": f"cannot be run: {why}"} if why else {}
 
 
 def _spreads(pairs: Sequence[Pair], sides: Sides) -> list[Spread]:

@@ -3,7 +3,6 @@
 The module itself is never touched: a copy of it, in evaluation mode, is run with hooks on every module inside.
 """
 
-import collections
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -39,7 +38,7 @@ class Port:
         self.name = type(module).__name__
         own = copy.deepcopy(module).eval().cpu().to(getattr(self.torch, precision))
         if not any(True for _ in own.children()):  # a single layer becomes the only one of a net
-            own = self.torch.nn.Sequential(collections.OrderedDict({self.name.lower(): own}))
+            own = _net_of(self.torch, self.name.lower(), own)
         self.module = own
         self.precision, self.layout = precision, layout
 
@@ -92,6 +91,18 @@ class Port:
         array: Array = tensor.detach().cpu().numpy()
         turned = np.moveaxis(array, 1, -1) if self.layout == "channels last" and array.ndim in (4, 5) else array
         return np.array(turned, order="C")  # its own: what follows may write into the tensor
+
+
+def _net_of(torch: Any, name: str, layer: Any) -> Any:
+    """A net that is one layer, so that the layer has a name."""
+
+    class Net(torch.nn.Module):
+        def forward(self, *arrays: Any) -> Any:
+            return getattr(self, name)(*arrays)
+
+    net = Net()
+    net.add_module(name, layer)
+    return net.eval()
 
 
 def flat(result: Any) -> dict[str, Any]:

@@ -185,9 +185,9 @@ def test_h5_with_more_than_numbers(small, tmp_path):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda torch, t: t.to_sparse(), "DecomNet/w is sparse_coo, which is not read here: save it after .float()"),
-        (lambda torch, t: t.to(torch.complex64), "DecomNet/w is complex64, which is not read here"),
-        (lambda torch, t: torch.quantize_per_tensor(t, 1.0, 0, torch.qint8), "DecomNet/w is quantized"),
+        (lambda torch, t: t.to_sparse(), "DecomNet.w is sparse_coo, which is not read here: save it after .float()"),
+        (lambda torch, t: t.to(torch.complex64), "DecomNet.w is complex64, which is not read here"),
+        (lambda torch, t: torch.quantize_per_tensor(t, 1.0, 0, torch.qint8), "DecomNet.w is quantized"),
     ],
 )
 def test_a_pth_of_odd_tensors(tmp_path, change, words):

@@ -296,6 +296,11 @@ def test_a_target_of_no_known_form(name, table, tmp_path):
         generic.convert_by_table(saved(tmp_path, "npz", slim()), tmp_path / name, table)
 
 
+def test_averages_are_of_tensorflow(table, tmp_path):
+    with pytest.raises(KindlingError, match="ema is of TensorFlow's checkpoints"):
+        generic.convert_by_table(tmp_path / "x.pth", tmp_path / "back.npz", table, ema=True)
+
+
 def test_a_file_that_was_changed_is_seen(table, tmp_path):
     done = generic.convert_by_table(saved(tmp_path, "npz", slim()), tmp_path / "net.safetensors", table)
     data = bytearray((tmp_path / "net.safetensors").read_bytes())

@@ -9,7 +9,9 @@ from kindling import KindlingError, api, runtimes
 from kindling.exported import writing
 from kindling.exported.description import FILE, read_description
 from kindling.exported.formats import FORMATS
-from kindling.families.registry import KIND
+from kindling.families.registry import FAMILIES, KIND
+from tests.support.families import SEEDS
+from tests.support.families import seeded as seeded_of
 from tests.support.weights import seeded
 
 MODULES = {
@@ -256,3 +258,25 @@ def test_no_room_is_said_in_our_words(onnx_export):
     model.calls = {"Illumination_adjust_net": full}
     with pytest.raises(OutOfMemory, match=r"cpu has no room for a tile of \(1, 4, 4, 1\)"):
         model.run("adjust", np.zeros((1, 4, 4, 1), np.float32), ratio=1.0)
+
+
+@pytest.mark.slow
+@pytest.mark.torch
+@pytest.mark.parametrize("runtime", GRAPHS)
+@pytest.mark.parametrize("family", [f for f in FAMILIES if f.nets], ids=lambda family: family.id)
+def test_every_family_has_graphs(runtime, family):
+    need(runtime)
+    weights = seeded_of(family) if family.id in SEEDS else seeded()
+    ours, theirs = (
+        runtimes.open_arrays(weights, name, device="cpu", said={"family": family.id}) for name in ("torch", runtime)
+    )
+    assert theirs.family is family
+    assert theirs.nets == {net.scope for net in family.nets}
+    for net in family.nets:
+        for shape in ((1, 8, 12), (2, 5, 7)):
+            inputs = inputs_of(net, shape)
+            for a, b in zip(theirs.run(net.verb, *inputs), ours.run(net.verb, *inputs), strict=True):
+                assert a.shape == b.shape
+                assert np.abs(a - b).max() <= 1e-5
+    x = np.random.default_rng(0).random((1, 9, 13, 3), np.float32)
+    assert np.abs(theirs.run("enhance", x)[0] - ours.run("enhance", x)[0]).max() <= 1e-5

@@ -112,6 +112,24 @@ def test_kind_plus_is_its_authors_graph_bit_for_bit(authors_model, reference, ve
 
 
 @pytest.mark.tf
+@pytest.mark.reference
+def test_retinexnet_is_its_authors_graphs_bit_for_bit(authors_model, reference):
+    """The second net's checkpoint is not whole: seeded weights are put into its graph, variable by variable."""
+    loaded = authors_model("retinexnet", "tf")
+    models = folder(reference, loaded.family) / "checkpoint"
+    seeded = {name: array for name, array in loaded.kind.state().items() if name.startswith("RelightNet/")}
+    decom = graph(models / "Decom" / "RetinexNet-tensorflow", ("input_low:0",), ("Sigmoid:0", "Sigmoid_1:0"))
+    feeds, fetches = ("Sigmoid_1:0", "Sigmoid:0"), ("RelightNet/conv2d_9/BiasAdd:0",)
+    relight = graph(models / "Relight" / "RetinexNet-tensorflow", feeds, fetches, seeded)
+    for verb, opened in (("decompose", decom), ("adjust", relight)):
+        with opened as original:
+            for size in [*ODD, (1, 37, 51)]:
+                inputs = inputs_of(loaded.family, verb, size, np.float32)
+                for ours, theirs in zip(loaded.run(verb, *inputs), original(*inputs), strict=True):
+                    assert distance(ours, theirs) == 0, (verb, size)
+
+
+@pytest.mark.tf
 @pytest.mark.torch
 def test_batch_norm_in_training(model):
     """By the batch's own statistics, and both frameworks move the kept ones alike: the unbiased variance among them."""

@@ -52,16 +52,16 @@ def test_tiled_is_whole(model, id, runtime, cut):
     height, width, tile = cut
     loaded = model(id, runtime, "float64")
     image = np.random.default_rng(height).random((height, width, 3))
-    pictures = []
+    prepared, pictures = prepare(image, loaded, tile), []
+    making = tiling.Making(doubt=prepared._doubt)
     for grid in (tiling.whole(height, width, loaded.family), tiling.square(height, width, tile, loaded.family)):
         parts = [np.empty((height, width, 3)) for _ in PROTOCOLS]
-        for piece in tiling.pieces(lambda rows, columns: image[rows, columns], grid, loaded, [2.0]):
+        for piece in tiling.pieces(lambda rows, columns: image[rows, columns], grid, loaded, [2.0], making=making):
             for part, of in zip(parts, (piece.lit, piece.blended, piece.enhanced, piece.relit), strict=True):
                 part[piece.rows, piece.columns] = of[0]
         pictures.append(parts)
     for whole, tiled in zip(*pictures, strict=True):
         assert np.abs(whole - tiled).max() <= 1e-12
-    prepared = prepare(image, loaded, tile)
     ratio = "default" if loaded.family.ratio is None else 2.0
     for protocol, whole in zip(PROTOCOLS, pictures[0], strict=True):
         assert np.abs(prepared.at(ratio, protocol=protocol) - whole).max() <= 1e-12
@@ -152,3 +152,18 @@ def test_pictures_of_kind_plus_on_lol(authors_model, reference, id, runtime):
     picture, ratio, _ = enhance_pair(*pair, authors_model("kind_plus", runtime), Settings())
     assert ratio == pytest.approx(TAKEN[id], abs=1e-5)
     assert_alike(picture, folder(reference, KIND_PLUS) / "evaluate_lol" / f"{id}_kindle_v2.png", runtime)
+
+
+@pytest.mark.slow
+@pytest.mark.reference
+@pytest.mark.parametrize("runtime", BOTH)
+@pytest.mark.parametrize("name", ["22.png", "2.bmp"])
+def test_pictures_of_retinexnet(authors_model, reference, name, runtime):
+    """What their test mode writes of each photo: R, three times L, and S."""
+    files = folder(reference, families("retinexnet")[0])
+    prepared = prepare(read_photo(files / "images" / name), authors_model("retinexnet", runtime))
+    pictures = prepared.render([("enhanced", 1.0), ("R", None), ("L", None)])
+    for (what, _), picture in pictures.items():
+        part = {"enhanced": "S", "R": "R_low", "L": "I_low"}[what]
+        file = files / "evaluate" / f"{Path(name).stem}_{part}.png"
+        assert_alike(np.broadcast_to(picture, (*picture.shape[:2], 3)), file, runtime)

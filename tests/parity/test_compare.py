@@ -255,8 +255,35 @@ def saved_model(tmp_path):
     return tmp_path / "saved"
 
 
+def saved_by_tensorflow_2(tmp_path):
+    """With variables, and a function inside a function."""
+    import tensorflow as tf
+
+    class Net(tf.Module):
+        def __init__(self):
+            super().__init__()
+            arrays = (W1, B1, W2, B2, MEAN, VARIANCE, BETA, W3, B3)
+            self.own = [tf.Variable(a.astype(np.float32), trainable=False) for a in arrays]
+
+        @tf.function(input_signature=[tf.TensorSpec([None, 10, 12, 3], tf.float32)])
+        def call(self, x):
+            w1, b1, w2, b2, mean, variance, beta, w3, b3 = self.own
+            with tf.name_scope("conv1"):
+                y = tf.nn.relu(tf.nn.bias_add(tf.nn.conv2d(x, w1, 1, "SAME"), b1))
+            with tf.name_scope("conv2"):
+                y = tf.nn.bias_add(tf.nn.conv2d(y, w2, 2, "SAME"), b2)
+            with tf.name_scope("norm"):
+                y = tf.nn.relu(tf.nn.batch_normalization(y, mean, variance, beta, None, 1e-3))
+            with tf.name_scope("fc"):
+                return tf.sigmoid(tf.nn.bias_add(tf.reshape(y, [-1, 5 * 6 * 4]) @ w3, b3))
+
+    net = Net()
+    tf.saved_model.save(net, str(tmp_path / "saved"), signatures=net.call)
+    return tmp_path / "saved"
+
+
 @pytest.mark.tf
-@pytest.mark.parametrize("form", [frozen, saved_model])
+@pytest.mark.parametrize("form", [frozen, saved_model, saved_by_tensorflow_2])
 @pytest.mark.parametrize("fault", ["", "padding", "relu", "epsilon"])
 def test_graphs_in_files(form, fault, tmp_path):
     """Layers by the names of operations; float32 alone, so the port in float64 is the yardstick."""

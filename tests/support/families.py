@@ -5,7 +5,7 @@ the variables of a net sorted by name, kernels He-scaled; with the released nets
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -80,14 +80,23 @@ def goldens(reference: Path, family: Family) -> Iterator[tuple[str, str, list[np
 
 
 @contextlib.contextmanager
-def graph(prefix: Path, feeds: tuple[str, ...], fetches: tuple[str, ...], checkpoint: Path | None = None):
-    """A function from NHWC inputs to outputs, in the graph beside `prefix`, `checkpoint` restored by its own Saver."""
+def graph(
+    prefix: Path, feeds: tuple[str, ...], fetches: tuple[str, ...], weights: Mapping[str, np.ndarray] | None = None
+):
+    """A function from NHWC inputs to outputs, in the graph beside `prefix`, its checkpoint restored by its own Saver.
+
+    weights: set by name, in place of a checkpoint that is not whole.
+    """
     import tensorflow as tf
 
     imported = tf.Graph()
     with imported.as_default():
         saver = tf.compat.v1.train.import_meta_graph(f"{prefix}.meta", clear_devices=True)
+        variables = {v.op.name: v for v in tf.compat.v1.global_variables()}
     with contextlib.closing(tf.compat.v1.Session(graph=imported)) as session:
         with imported.as_default():
-            saver.restore(session, str(checkpoint or prefix))
+            if weights is None:
+                saver.restore(session, str(prefix))
+            for name, array in (weights or {}).items():
+                variables[name].load(array, session)
         yield lambda *inputs: session.run(fetches, dict(zip(feeds, inputs, strict=True)))
