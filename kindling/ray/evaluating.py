@@ -57,7 +57,7 @@ def evaluate(
     loaded = cluster.read_weights(weights, model, device, precision, family) if plan.pairs else None
     about: dict[str, object] = {}
     if loaded:
-        about = {"weights": str(weights or loaded.source), "fingerprint": loaded.fingerprint}
+        about = {"weights": str(weights or loaded.source), "fingerprint": loaded.fingerprint, "versions": {}}
     seen: dict[str, Any] = {}
     with cluster.connected(address) as ray:
         share = cluster.share_of(ray.cluster_resources(), actors, device)
