@@ -52,7 +52,7 @@ def files_of(folder):
 
 
 def rows_of(folder):
-    (part,) = (folder / "_manifest").iterdir()
+    (part,) = (folder / "_manifest").glob("rows-*")
     return parquet.ParquetFile(part).read().to_pylist()
 
 
@@ -197,26 +197,14 @@ def test_the_figures_of_one_process(ray, photos, seeded_npz, tmp_path, capsys):
 
 
 def test_ctrl_c_leaves_a_manifest_of_what_is_done(seeded_npz, tmp_path):
-    """A process of its own, with a Ray of its own; then the rest is done by another run."""
+    """In a process of its own, and with a Ray of its own."""
     (tmp_path / "in").mkdir()
     for number in range(60):
         Image.fromarray(noise(64, 64, number)).save(tmp_path / "in" / f"{number:02d}.png")
-    command = [
-        sys.executable,
-        "-m",
-        "kindling.cli",
-        "enhance",
-        "in",
-        "-o",
-        "out",
-        "--weights",
-        seeded_npz,
-        "--on",
-        "ray",
-    ]
-    command += ["--actors", "1", "--batch", "4"]
+    command = [sys.executable, "-m", "kindling.cli", "enhance", "in", "-o", "out", "--weights", str(seeded_npz)]
+    command += ["--on", "ray", "--actors", "1", "--batch", "4"]
     run = subprocess.Popen(
-        [str(word) for word in command], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)},
         stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     while run.poll() is None and len(list((tmp_path / "out").glob("*.png"))) < 3:
