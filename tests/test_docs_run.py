@@ -53,7 +53,7 @@ NOT_RUN = {
 }
 # What is added to a command, by how it begins, so that it ends soon or may overwrite.
 SHORTER = {
-    "kindling train joint": "--steps 1 --warm 0 --cool 0 --batch 1 --patch 48",
+    "kindling train joint": "--steps 1 --warm 0 --cool 0 --batch 1 --patch 64",
     "kindling train": "--epochs 1 --images 1 --batch 1 --patch 48",
     "kindling parity --port": "",
     "kindling parity --json": "--size 5x7 --force",
