@@ -26,6 +26,7 @@ NEEDS = {
     "protocols": (),
     "ratios": (),
     "rounding": ("tf", "torch"),
+    "scale": (),
     "split": (),
     "training_step": ("tf", "torch"),
     "ui": (),

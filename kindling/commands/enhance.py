@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from kindling.commands import options
+from kindling.commands import on_ray, options
 from kindling.commands.options import Ratio
 from kindling.commands.progress import Bar
 from kindling.core import words
@@ -40,11 +40,12 @@ Examples:
   kindling enhance photos/ -o brighter/ --recursive --skip-existing
   kindling enhance night.jpg -o series/ --ratio 1 --ratio 3 --ratio 5 --compare
   cat night.jpg | kindling enhance - -o - > brighter.jpg
+  kindling enhance photos/ -o brighter/ --recursive --on ray --actors 8
 """
 
 
 @click.command(epilog=EXAMPLES)
-@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=click.Path(path_type=Path, allow_dash=True))
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=click.Path(allow_dash=True))
 @click.option(
     "-o", "--out", required=True, metavar="OUT",
     help="Write the pictures to this folder, or a single one to this file; -: to standard output.",
@@ -87,12 +88,13 @@ Examples:
 @click.option(
     "--max-megapixels", type=click.FloatRange(0), default=MEGAPIXELS, show_default=True, help="Refuse larger photos."
 )
+@on_ray.options
 def enhance(
-    inputs: tuple[Path, ...], out: str, recursive: bool, suffix: str, first_dot: bool, ext: str, no_metadata: bool,
+    inputs: tuple[str, ...], out: str, recursive: bool, suffix: str, first_dot: bool, ext: str, no_metadata: bool,
     skip_existing: bool, force: bool, weights: Path | None, family: str, runtime: str, device: str,
     precision: Precision, ratios: tuple[words.Ratio, ...], protocol: words.ProtocolName | None, adjustment: bool,
     strength: float, denoise: float, parts: bool, compare: bool, max_side: int | None, tile: Tile,
-    max_megapixels: float,
+    max_megapixels: float, **spread: Any,
 ) -> int:  # fmt: skip
     """Brighten photos: files, folders, or patterns such as '*.jpg', into OUT/<name>_kindle.<kind>.
 
@@ -115,6 +117,13 @@ def enhance(
         "protocol": protocol or "default", "strength": strength, "denoise": denoise,
     }  # fmt: skip
 
+    if on_ray.is_asked(spread):
+        return on_ray.enhance(
+            inputs, out, naming, dials, spread, recursive=recursive, force=force, skip_existing=skip_existing,
+            weights=weights, family=family, runtime=runtime, device=device, precision=precision,
+        )  # fmt: skip
+    paths = [Path(given) for given in inputs]
+
     def opened() -> Model:
         if not RUNTIMES[runtime].keeps_memory:
             memory.keep_freed()
@@ -124,10 +133,10 @@ def enhance(
         check_needed(model, denoise)
         return model
 
-    if PIPE in map(str, inputs) or out == PIPE:
-        return _through_a_pipe(inputs, out, naming, force, opened, dials)
+    if PIPE in inputs or out == PIPE:
+        return _through_a_pipe(paths, out, naming, force, opened, dials)
     context = click.get_current_context()
-    searched = find(inputs, recursive, None if Path(out).is_file() else Path(out))
+    searched = find(paths, recursive, None if Path(out).is_file() else Path(out))
     if aim(out, searched.photos) is not None:
         typed = [name for name in ("suffix", "ext", "first_dot") if context.get_parameter_source(name) is TYPED]
         if typed:

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kindling import api
-from kindling.commands import options
+from kindling.commands import on_ray, options
 from kindling.commands.output import printable, put_text
 from kindling.core.errors import KindlingError
 from kindling.core.files import refuse_existing
@@ -58,11 +58,12 @@ from kindling.runtimes import RUNTIMES, Precision
     "--table", "kind", type=click.Choice(list(tables.WRITERS)), help="Print the figures as this, in place of the text."
 )
 @click.option("--html", "html_file", type=click.Path(path_type=Path), help="Write a page to look at to this file.")
+@on_ray.spread_options
 def evaluate(
     folders: tuple[Path, ...], low: Path | None, high: Path | None, results: tuple[str, ...], out: Path, force: bool,
     weights: Path | None, family: str, runtime: str, device: str, precision: Precision,
     ratio: float | Literal["auto", "gt"], protocol: ProtocolName, denoise: float, gt_mean: bool, tile: Tile,
-    psnr_at_least: float | None, kind: str | None, html_file: Path | None,
+    psnr_at_least: float | None, kind: str | None, html_file: Path | None, **spread: Any,
 ) -> int:  # fmt: skip
     """Enhance the photos in LOW and measure them against their partners in HIGH.
 
@@ -90,8 +91,9 @@ def evaluate(
             seen[:] = [evaluation]
             shown.update(task, total=evaluation.total, completed=evaluation.done)
 
+        run = on_ray.evaluation(spread) if on_ray.is_asked(spread) else api.evaluate
         try:
-            evaluation = api.evaluate(
+            evaluation = run(
                 low, high, model=runtime, weights=weights, family=family, device=device, precision=precision,
                 ratio=ratio, protocol=protocol, gt_mean=gt_mean, denoise=denoise, tile=tile, results=results, out=out,
                 force=force, progress=progress,

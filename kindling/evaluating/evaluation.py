@@ -7,12 +7,12 @@ on. What is measured is written as it comes: pictures one by one, figures at the
 import importlib.metadata
 import os
 import platform
+from bisect import bisect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
-from kindling.core.errors import KindlingError, MissingNetError
+from kindling.core.errors import KindlingError
 from kindling.core.files import move_into_place, refuse_existing, staging
 from kindling.core.model import Model
 from kindling.enhancing.needed import check_needed
@@ -25,13 +25,10 @@ from kindling.evaluating.scores import (
     Score,
     Settings,
     Summary,
-    enhance_pair,
-    measure_file,
-    score_of,
     summary_of,
 )
+from kindling.evaluating.steps import Measured, Step, outcomes
 from kindling.photos.find import find
-from kindling.photos.photo import write_photo
 from kindling.version import __version__
 
 __all__ = ["Evaluation", "Measured", "Plan", "measure", "plan"]
@@ -60,17 +57,6 @@ class Plan:
     def target(self, low: Path) -> Path | None:
         """The file of the picture that is made of `low`."""
         return self.out / f"{low.stem}_kindle.png" if self.out else None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Measured:
-    """The files that a score is of."""
-
-    picture: Path | None
-    """None for one that was written nowhere."""
-    partner: Path
-    dark: Path | None = None
-    """None for another method's picture where no dark photo was given."""
 
 
 @dataclass(kw_only=True)
@@ -160,17 +146,19 @@ def measure(
     settings: Settings | None = None,
     *,
     about: Mapping[str, object] | None = None,
+    each: Callable[..., Iterable[tuple[int, Score | str]]] | None = None,
     progress: Callable[[Evaluation], None] = lambda evaluation: None,
 ) -> Evaluation:
     """Enhance and measure all that `plan` lists. progress: told of the evaluation after every picture, as far as it is.
 
-    about: what is known of the weights, for evaluation.json. On Ctrl-C the figures so far are written, and
-    KeyboardInterrupt goes on. Raises KindlingError if the model lacks a net, or the figures cannot be written.
+    about: what is known of the weights, for evaluation.json. each: what works the steps off, in any order, in place of
+    `kindling.evaluating.steps.outcomes`. On Ctrl-C the figures so far are written, and KeyboardInterrupt goes on.
+    Raises KindlingError if the model lacks a net, or the figures cannot be written.
     """
     settings = settings or Settings()
     if plan.pairs and model is None:
         raise KindlingError("there are dark photos to enhance, and no model to do it with")
-    if model is not None:
+    if model is not None and each is None:
         choose_grid((1, 1), settings.tile, model)  # a wrong word is said once, not of every photo
     if model is not None and plan.pairs:
         check_needed(model, settings.denoise)
@@ -185,17 +173,17 @@ def measure(
     except KindlingError as error:
         distance = None
         evaluation.notes.append(f"LPIPS is left out: {error}")
+    scored: list[int] = []
     try:
-        for path, files, work in _steps(plan, model, settings, distance):
-            try:
-                evaluation.scores.append(work())
-                evaluation.files.append(files)
-            except MissingNetError:
-                raise
-            except MemoryError:
-                evaluation.failures.append(f"{path}: there is not enough memory for it")
-            except KindlingError as error:
-                evaluation.failures.append(str(error) if str(path) in str(error) else f"{path}: {error}")
+        steps = _steps(plan)
+        for number, result in (each or outcomes)(steps, model, settings, distance):
+            if isinstance(result, Score):
+                place = bisect(scored, number)  # in the order of the steps, whichever is done first
+                scored.insert(place, number)
+                evaluation.scores.insert(place, result)
+                evaluation.files.insert(place, steps[number].files)
+            else:
+                evaluation.failures.append(result)
             evaluation.done += 1
             progress(evaluation)
     except KeyboardInterrupt:
@@ -207,34 +195,17 @@ def measure(
     return evaluation
 
 
-def _steps(plan, model, settings, distance):
-    """What each picture is called in errors, its files, and the function that measures it."""
-    for low, high in plan.pairs.pairs if plan.pairs else ():
-        files = Measured(picture=plan.target(low), partner=high, dark=low)
-        yield low, files, partial(_enhanced, low, high, plan.target(low), model, settings, distance)
-    darks = {high: low for low, high in plan.pairs.pairs} if plan.pairs else {}
+def _steps(plan):
+    """The pictures, in the order of the figures."""
+    pairs = plan.pairs.pairs if plan.pairs else ()
+    found = [Step(photo=low, partner=high, image=low.name, dark=low, target=plan.target(low)) for low, high in pairs]
+    darks = {high: low for low, high in pairs}
     for result in plan.results:
         for picture, partner in result.pictures:
             dark = darks.get(partner)
-            of = picture, partner, (dark or partner).name, result.method
-            files = Measured(picture=picture, partner=partner, dark=dark)
-            yield picture, files, partial(measure_file, *of, settings.gt_mean, distance)
-
-
-def _enhanced(low, high, target, model, settings, distance):
-    """Make a picture, measure it, write it."""
-    try:
-        picture, ratio, truth = enhance_pair(low, high, model, settings)
-    finally:
-        model.rest()
-    figures = score_of(picture, truth, settings.gt_mean, distance)
-    if target:
-        with staging(target.parent) as folder:
-            write_photo(folder / target.name, picture)
-            move_into_place(folder / target.name, target)
-    protocol, gt_mean = settings.protocol, settings.gt_mean
-    mode, taken = ("none", None) if model.family.ratio is None else (settings.ratio_mode, ratio)
-    return Score(image=low.name, ratio_mode=mode, ratio=taken, protocol=protocol, gt_mean=gt_mean, **figures)
+            image = (dark or partner).name
+            found.append(Step(photo=picture, partner=partner, image=image, dark=dark, method=result.method))
+    return found
 
 
 def _write(out, texts):

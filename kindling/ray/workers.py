@@ -1,0 +1,194 @@
+"""What runs in Ray's processes: the model is opened once, photos are read, enhanced and put in place.
+
+A photo goes through `kindling.enhancing.render.enhance_file`, as in one process, so the pictures are the same. It is
+made in a folder of this run inside the manifest's, and gets its name in one step; what a killed worker left in that
+folder is deleted at the end.
+"""
+
+import hashlib
+import os
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+
+from kindling.core.errors import KindlingError
+from kindling.enhancing import memory
+from kindling.enhancing.render import enhance_file
+from kindling.photos.jobs import Job, Naming
+from kindling.photos.photo import count_pixels
+from kindling.ray import shards
+from kindling.ray.blocks import batched
+from kindling.ray.cluster import Weights
+from kindling.ray.manifest import FOLDER, row, schema
+from kindling.ray.places import Place, fetch, is_url, sha256
+from kindling.runtimes import RUNTIMES
+
+__all__ = ["Enhancer", "Order", "To", "open_quietly", "work_folder"]
+
+To = Literal["files", "parquet", "webdataset"]
+DEATHS = 5  # of workers on one photo, after which it is left and named
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What an actor is to do with every photo that it gets."""
+
+    where: str
+    """The folder or URL that pictures go to."""
+    run: str
+    weights: Weights
+    naming: Naming
+    dials: Mapping[str, Any]
+    """Of enhance_file."""
+    to: To
+    batch: int
+    force: bool
+
+
+def open_quietly(weights: Weights) -> Any:
+    """The model in a worker, with the memory settings that the command line has."""
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+    if not RUNTIMES[weights.runtime].keeps_memory:
+        memory.keep_freed()
+    return weights.opened()
+
+
+def work_folder(where: str, run: str) -> Path | None:
+    """Where the pictures of a run are made: beside their place, or, None, in a temporary folder of each node."""
+    place = Place(where)
+    return None if place.remote else place.path / FOLDER / f"work-{run}"
+
+
+class Enhancer:
+    """An actor's work: rows that say where photos are, to rows of the manifest."""
+
+    def __init__(self, order: Order):
+        """Opens the model. What is wrong with that is said by the first row, and not by the death of an actor."""
+        self.order = order
+        self.place = Place(order.where)
+        self.keys = list(order.naming.files("photo.png"))
+        self.refusal = ""
+        try:
+            self.model = open_quietly(order.weights)
+        except KindlingError as error:
+            self.refusal = str(error)
+
+    def __call__(self, table: Any) -> Iterator[Any]:
+        """table: rows of `kindling.ray.run.TASK`. Yields tables of the manifest's rows, `batch` photos each."""
+        import pyarrow as pa
+
+        if self.refusal:
+            yield pa.Table.from_pylist([row(source="", out="", error=self.refusal)], schema())
+            return
+        made = self._packed if self.order.to != "files" else self._filed
+        for chunk in batched(shards.contents(table.to_pylist(), self.order.batch), self.order.batch):
+            yield pa.Table.from_pylist(made(chunk), schema())
+
+    def _filed(self, chunk: Iterable[tuple[Mapping[str, Any], Any]]) -> list[dict[str, Any]]:
+        return [entry for task, held in chunk for entry, _ in self._photo(task, held)]
+
+    def _packed(self, chunk: Sequence[tuple[Mapping[str, Any], Any]]) -> list[dict[str, Any]]:
+        """The pictures of these photos in one file, which is there as a whole or not at all."""
+        made = [result for task, held in chunk for result in self._photo(task, held)]
+        good = [(entry, data) for entry, data in made if data is not None]
+        name = shards.name_of([f"{entry['in']}\n{entry['out']}" for entry, _ in good], self.order.to)
+        if good:
+            try:
+                self.place.write(name, shards.packed(good, self.order.to))
+            except KindlingError as error:
+                return [{**entry, "out": f"#{entry['out']}", "sha256": None, "error": str(error)} for entry, _ in made]
+        return [{**entry, "out": f"{'' if data is None else name}#{entry['out']}"} for entry, data in made]
+
+    def _photo(self, task: Mapping[str, Any], held: Any) -> list[tuple[dict[str, Any], bytes | None]]:
+        """A row for each picture of one photo, and, where these are packed, its bytes; or a row that says why not.
+
+        held: what `shards.contents` gives.
+        """
+        started = time.monotonic()
+        outs = [out for out in task["outs"] if out]
+        folder = work_folder(self.order.where, self.order.run)
+        try:
+            if isinstance(held, KindlingError):
+                raise held
+            if folder is not None:
+                folder.mkdir(parents=True, exist_ok=True)
+            mark = _Mark(folder, task["in"])
+            with tempfile.TemporaryDirectory(dir=folder) as inside:
+                made = self._pictures(task, held, Path(inside))
+            mark.erase()
+        except (KindlingError, MemoryError, OSError) as error:
+            return [(row(source=task["in"], out=outs[0], seconds=time.monotonic() - started, error=str(error)), None)]
+        finally:
+            self.model.rest()
+        seconds = (time.monotonic() - started) / len(made)
+        return [({**entry, "seconds": seconds}, data) for entry, data in made]
+
+    def _pictures(self, task: Mapping[str, Any], held: Any, inside: Path) -> list[tuple[dict[str, Any], bytes | None]]:
+        files = self.order.to == "files"
+        outs = {key: out for key, out in zip(self.keys, task["outs"], strict=True) if out}
+        # A picture that is there was made before this worker's forerunner, or the whole run, was killed.
+        there = self.place.filled(outs.values()) if files and not self.order.force else set()
+        photo = _photo_file(task, held, inside)
+        (inside / "pictures").mkdir()
+        targets = {key: inside / "pictures" / PurePosixPath(out).name for key, out in outs.items() if out not in there}
+        lost: list[str] = []
+        if targets:
+            try:
+                enhance_file(
+                    Job(photo, targets, self.order.naming.ratios), self.model, lost=lost.append, **self.order.dials
+                )
+            except (KindlingError, MemoryError) as error:
+                said = str(error).replace(str(photo), task["in"]) or "there is not enough memory for it"
+                raise KindlingError(said if task["in"] in said else f"{task['in']}: {said}") from error
+        about = {"source": task["in"], "pixels": count_pixels(photo), "lost": "\n".join(lost) or None}
+        made: list[tuple[dict[str, Any], bytes | None]] = []
+        for key, out in outs.items():
+            if not files:
+                data = targets[key].read_bytes()
+                made.append((row(out=out, sha256=hashlib.sha256(data).hexdigest(), **about), data))
+                continue
+            digest = sha256(targets[key]) if key in targets else self.place.digest(out)
+            if (
+                key in targets
+                and not self.place.claim(out, targets[key], self.order.force)
+                and self.place.digest(out) != digest
+            ):
+                raise KindlingError(f"{task['in']}: {out} was written by something else meanwhile, and stays as it is")
+            made.append((row(out=out, sha256=digest, **about), None))
+        return made
+
+
+class _Mark:
+    """A byte for each time that a photo was begun and not ended, so that one which kills its workers is left alone."""
+
+    def __init__(self, folder: Path | None, label: str):
+        self.file = (
+            folder / "begun" / hashlib.sha1(label.encode("utf-8", "surrogateescape")).hexdigest() if folder else None
+        )
+        if self.file is None:
+            return
+        self.file.parent.mkdir(exist_ok=True)
+        with open(self.file, "ab") as file:
+            file.write(b".")
+        times = self.file.stat().st_size
+        if times > DEATHS:
+            raise KindlingError(f"{label}: {times - 1} workers were killed while they were at it, so it is left")
+
+    def erase(self) -> None:
+        if self.file is not None:
+            self.file.unlink(missing_ok=True)
+
+
+def _photo_file(task: Mapping[str, Any], held: bytes | None, inside: Path) -> Path:
+    """The photo as a file: the very one, or a copy of what is packed or behind a URL."""
+    if held is None and not is_url(task["location"]):
+        return Path(task["location"])
+    photo = inside / PurePosixPath(task["name"]).name
+    if held is None:
+        fetch(task["location"], photo)
+    else:
+        photo.write_bytes(held)
+    return photo
