@@ -23,6 +23,7 @@ NEEDS = {
     "noise": (),
     "performance_page": (),
     "picture": (),
+    "precisions": (),
     "protocols": (),
     "ratios": (),
     "rounding": ("tf", "torch"),
