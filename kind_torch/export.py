@@ -7,6 +7,7 @@ own exporter writes gathers with computed indices, and takes twenty seconds. All
 kind_tf/export.py is the same in TensorFlow.
 """
 
+import copy
 import operator
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -71,9 +72,12 @@ def _write_program(module: nn.Module, net: Net, file: BinaryIO) -> None:
 
     size = {0: torch.export.Dim("n"), 1: torch.export.Dim("h", min=2), 2: torch.export.Dim("w", min=2)}
     inputs = tuple(torch.rand(*EXAMPLE, channels) for channels in net.inputs.values())
+    # Kernels that are kept in oneDNN's order would give that order to every result, and a batch of one, for which both
+    # orders are the same, would be left out.
+    plain = copy.deepcopy(module).to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     # What any pool makes 1 is left out by default; see KinD's own export in kind_torch/kind.py.
     with torch.no_grad(), _config.patch(backed_size_oblivious=True):  # type: ignore[attr-defined]
-        program = torch.export.export(_Nhwc(module).eval(), inputs, dynamic_shapes=((size,) * len(inputs),))
+        program = torch.export.export(_Nhwc(plain).eval(), inputs, dynamic_shapes=((size,) * len(inputs),))
     torch.export.save(program, file)
 
 
