@@ -46,7 +46,9 @@ def curves(model, folder):
     rows = []
     for low, high in find_pairs(folder / "low", folder / "high"):
         prepared, truth = prepare(read_photo(low), model), eight_bits(read_photo(high))
-        psnr = {p: [_psnr(prepared, ratio, p, truth) for ratio in GRID] for p in PROTOCOLS}
+        # By ratio first: the light that one asks for is kept until the next.
+        found = [[_psnr(prepared, ratio, protocol, truth) for protocol in PROTOCOLS] for ratio in GRID]
+        psnr = {protocol: list(column) for protocol, column in zip(PROTOCOLS, zip(*found, strict=True), strict=True)}
         rows.append((statistics(prepared.L, prepared.image), psnr))
     return rows
 
