@@ -62,16 +62,16 @@ def read(path: AnyPath, *, cast: Precision | None = None, ema: bool = False, fam
     there is whole and finite. Optimizer slots and steps are left out. Raises KindlingError with all that is wrong.
     """
     path = Path(path)
-    held = registry.read(path, ema=ema, family=family)
-    variables, _ = casting.cast(held.variables, cast, held.family or KIND)
-    return check(variables, str(path), held.family)
+    contents = registry.read(path, ema=ema, family=family)
+    variables, _ = casting.cast(contents.variables, cast, contents.family or KIND)
+    return check(variables, str(path), contents.family)
 
 
 def read_all(path: AnyPath, *, family: str = "") -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """What `read` gives, and the metadata that the file holds beside it, with the id of the family in it."""
-    held = registry.read(Path(path), family=family)
-    variables = check(held.variables, str(path), held.family)
-    return variables, {**held.metadata, **({"family": held.family.id} if held.family else {})}
+    contents = registry.read(Path(path), family=family)
+    variables = check(contents.variables, str(path), contents.family)
+    return variables, {**contents.metadata, **({"family": contents.family.id} if contents.family else {})}
 
 
 def write(
@@ -96,7 +96,7 @@ def write(
     files = registry.made(whole, variables, own)
     with staging(whole.parent) as folder:
         drafts = {file: folder / file.relative_to(whole.parent) for file in files}
-        registry.put({drafts[file]: held for file, held in files.items()})
+        registry.put({drafts[file]: contents for file, contents in files.items()})
         draft = folder / whole.name
         wrong = differences(variables, registry.read(bundles.prefix_of(draft), family=family.id).variables)
         if wrong:
@@ -125,15 +125,15 @@ def convert_file(
     """
     source, target = Path(source), Path(target)
     form = registry.form_of(target)
-    held = registry.read(source, ema=ema, family=family)
-    own_family = held.family or KIND
-    is_vgg = vgg.is_vgg(held.variables)  # the features of the perceptual loss; anything else is KinD's
-    turned, said = casting.cast(held.variables, cast, own_family)
-    variables = vgg.check(turned, str(source)) if is_vgg else check(turned, str(source), held.family)
+    contents = registry.read(source, ema=ema, family=family)
+    own_family = contents.family or KIND
+    is_vgg = vgg.is_vgg(contents.variables)  # the features of the perceptual loss; anything else is KinD's
+    turned, said = casting.cast(contents.variables, cast, own_family)
+    variables = vgg.check(turned, str(source)) if is_vgg else check(turned, str(source), contents.family)
     if is_vgg and not said:
-        registry.hold_against_fingerprint(source, variables, held.metadata)
-    came_from = {"source": source.name, "sha256": held.sha256, **({"cast": "; ".join(said)} if said else {})}
-    metadata = {**held.metadata, **came_from}
+        registry.hold_against_fingerprint(source, variables, contents.metadata)
+    came_from = {"source": source.name, "sha256": contents.sha256, **({"cast": "; ".join(said)} if said else {})}
+    metadata = {**contents.metadata, **came_from}
     if is_vgg:
         own = {"family": name_of(variables), "kindling": __version__, "weights": fingerprint(variables)}
         files = [target]
@@ -152,12 +152,12 @@ def convert_file(
         variables=len(variables),
         parameters=sum(array.size for array in variables.values()),
         left_behind=[
-            *(vgg.left_out(held.variables) if is_vgg else left_behind(held.variables, own_family)),
-            *held.beside,
+            *(vgg.left_out(contents.variables) if is_vgg else left_behind(contents.variables, own_family)),
+            *contents.beside,
         ],
-        unwrapped=list(held.unwrapped),
+        unwrapped=list(contents.unwrapped),
         cast=list(said),
-        sha256=held.sha256,
+        sha256=contents.sha256,
         fingerprint=fingerprint(variables),
         files=files,
         dry=dry,

@@ -70,39 +70,39 @@ def inspect(path: AnyPath, *, ema: bool = False, family: str = "") -> Inspection
 
     Raises KindlingError if it cannot be read; what can be read and is not sound has `problems`.
     """
-    held = registry.read(Path(path), ema=ema, family=family)
-    own = held.family or KIND
-    weights = {name: held.variables[name] for name in own.variables if name in held.variables}
+    contents = registry.read(Path(path), ema=ema, family=family)
+    own = contents.family or KIND
+    weights = {name: contents.variables[name] for name in own.variables if name in contents.variables}
     nets = {}
-    for net in own.nets_in(held.variables):
+    for net in own.nets_in(contents.variables):
         of = own.by_scope[net].variables
         nets[net] = (sum(name in weights for name in of), len(of))
-    slots = left_behind(held.variables, own)
+    slots = left_behind(contents.variables, own)
     return Inspection(
-        path=held.path,
-        form=held.form,
-        family=name_of_family(held.variables, own.id),
+        path=contents.path,
+        form=contents.form,
+        family=name_of_family(contents.variables, own.id),
         nets=nets,
-        variables=tuple(_variables(held.variables, nets, own)),
-        problems=tuple(problems_with(held.variables, held.family)),
-        unwrapped=held.unwrapped,
-        training=((f"{len(slots)} slots and steps",) if slots else ()) + held.beside,
-        metadata=held.metadata,
+        variables=tuple(_variables(contents.variables, nets, own)),
+        problems=tuple(problems_with(contents.variables, contents.family)),
+        unwrapped=contents.unwrapped,
+        training=((f"{len(slots)} slots and steps",) if slots else ()) + contents.beside,
+        metadata=contents.metadata,
         parameters=sum(array.size for array in weights.values()),
-        sha256=held.sha256,
+        sha256=contents.sha256,
         fingerprint=fingerprint(weights),
     )
 
 
-def _variables(held: Mapping[str, np.ndarray], nets: Iterable[str], family: Family) -> Iterator[Variable]:
+def _variables(contents: Mapping[str, np.ndarray], nets: Iterable[str], family: Family) -> Iterator[Variable]:
     for net in nets:
         for name, shape in family.by_scope[net].variables.items():
-            array = held.get(name)
+            array = contents.get(name)
             if array is None:
                 yield Variable(name=name, net=net, shape=tuple(shape), dtype="", state="missing")
             else:
                 yield Variable(name=name, net=net, shape=array.shape, dtype=str(array.dtype), state="there")
-    for name, array in held.items():
+    for name, array in contents.items():
         if name not in family.variables:
             state: State = "of training" if is_training_state(name, family) else "extra"
             yield Variable(name=name, net="", shape=array.shape, dtype=str(array.dtype), state=state)

@@ -41,17 +41,19 @@ def read_vgg(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     all that is wrong.
     """
     path = Path(path)
-    held = registry.read(path)
-    arrays = check(held.variables, str(path))
-    registry.hold_against_fingerprint(path, arrays, held.metadata)
+    contents = registry.read(path)
+    arrays = check(contents.variables, str(path))
+    registry.hold_against_fingerprint(path, arrays, contents.metadata)
     return arrays
 
 
-def check(held: Mapping[str, np.ndarray], source: str) -> dict[str, np.ndarray]:
-    """The convolutions in `held`, under whatever names, in their order; or one error. Anything else is left out."""
-    if not is_vgg(held):
-        raise KindlingError(f"{source}: this is no VGG16 or VGG19: it holds {', '.join(list(held)[:3]) or 'nothing'}")
-    found = _renamed(held)
+def check(variables: Mapping[str, np.ndarray], source: str) -> dict[str, np.ndarray]:
+    """The convolutions in `variables`, under whatever names, in their order; or one error. What else is there is left."""
+    if not is_vgg(variables):
+        raise KindlingError(
+            f"{source}: this is no VGG16 or VGG19: it holds {', '.join(list(variables)[:3]) or 'nothing'}"
+        )
+    found = _renamed(variables)
     shapes = SHAPES[name_of(found)]
     problems = [f"{name} is missing" for name in shapes if name not in found]
     for name in (name for name in shapes if name in found):
@@ -93,18 +95,20 @@ def write(
         move_into_place(draft, whole)
 
 
-def left_out(held: Mapping[str, np.ndarray]) -> list[str]:
+def left_out(variables: Mapping[str, np.ndarray]) -> list[str]:
     """What a file holds beside convolutions: the layers of the top."""
-    return [name for name in held if not (BY_LAYER.search(name) or BY_COUNT.match(name) or IN_FEATURES.match(name))]
+    return [
+        name for name in variables if not (BY_LAYER.search(name) or BY_COUNT.match(name) or IN_FEATURES.match(name))
+    ]
 
 
-def _renamed(held):
+def _renamed(variables):
     """The convolutions under our names, whatever they were called; a kernel is told from a bias by its axes."""
-    net = "vgg19" if any(ONLY_19.search(name) for name in held) else "vgg16"
+    net = "vgg19" if any(ONLY_19.search(name) for name in variables) else "vgg16"
     layers = [name.split("/")[0] for name in SHAPES[net] if name.endswith("weights")]
     places = {slim_name(key): name for name, key in torchvision(net).items()}
     found = {}
-    for name, array in held.items():
+    for name, array in variables.items():
         if name in places:
             found[places[name]] = array
         elif layer := _layer(name, layers):

@@ -343,8 +343,8 @@ def photo_case(path: str | os.PathLike[str]) -> Case:
     h, w = x.shape[1:3]
     name = Path(path).name
     if max(h, w) <= LARGEST:
-        return Case(name, x)
-    return Case(f"{name}, corner of {h}x{w}", x[:, -LARGEST:, -LARGEST:])
+        return Case(name=name, x=x)
+    return Case(name=f"{name}, corner of {h}x{w}", x=x[:, -LARGEST:, -LARGEST:])
 
 
 def _opened_for(

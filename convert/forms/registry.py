@@ -75,18 +75,18 @@ def read(path: Path, *, ema: bool = False, family: str = "") -> Checkpoint:
     form, data = opened(path)
     digest = hashlib.sha256(data)
     try:
-        held = bundles.read(path, digest) if form == "tf" else _READERS[form](path, data)
+        contents = bundles.read(path, digest) if form == "tf" else _READERS[form](path, data)
     except (KindlingError, MemoryError):
         raise
     except Exception as error:  # each library has errors of its own for a damaged file; all become one sentence
         raise KindlingError(
             f"{path}: cannot be read as {form}, so it is damaged or incomplete: {_said(error)}"
         ) from error
-    torch = held.torch or (form != "tf" and not any("/" in name for name in held.variables))
-    parts = {name: tuple((name.replace(".", "/") if torch else name).split("/")) for name in held.variables}
+    torch = contents.torch or (form != "tf" and not any("/" in name for name in contents.variables))
+    parts = {name: tuple((name.replace(".", "/") if torch else name).split("/")) for name in contents.variables}
     refuse_crowds(path, parts.values())
-    arrays, notes = _turned(held.variables)
-    own = asked or tell(parts, held.metadata.get("family", "") or held.hint)
+    arrays, notes = _turned(contents.variables)
+    own = asked or tell(parts, contents.metadata.get("family", "") or contents.hint)
     parts, leftovers = _without_leftovers(parts, own)
     choice = choose(parts, lambda a, b: a == b or _same(arrays[a], arrays[b]), str(path), own, ema=ema)
     variables = {}
@@ -95,19 +95,19 @@ def read(path: Path, *, ema: bool = False, family: str = "") -> Checkpoint:
         if new in variables:
             raise KindlingError(f"{path}: {new} is in it twice, once behind a prefix; save one of them by itself")
         variables[new] = array
-    if held.metadata.get("family") not in VGGS:  # convert/vgg.py holds those against it, under their own names
+    if contents.metadata.get("family") not in VGGS:  # convert/vgg.py holds those against it, under their own names
         known = own.variables if own else {}
-        hold_against_fingerprint(path, {n: a for n, a in variables.items() if n in known}, held.metadata)
-    others = dict.fromkeys(leaves_at(way, choice.prefixes) for way in held.beside)
+        hold_against_fingerprint(path, {n: a for n, a in variables.items() if n in known}, contents.metadata)
+    others = dict.fromkeys(leaves_at(way, choice.prefixes) for way in contents.beside)
     return Checkpoint(
         path=path,
         form=form,
         variables=variables,
         family=own,
         sha256=digest.hexdigest(),
-        metadata=held.metadata,
-        unwrapped=(*choice.unwrapped, *held.notes, *notes),
-        beside=tuple(dict.fromkeys((*others, *choice.beside, *held.left, *leftovers))),
+        metadata=contents.metadata,
+        unwrapped=(*choice.unwrapped, *contents.notes, *notes),
+        beside=tuple(dict.fromkeys((*others, *choice.beside, *contents.left, *leftovers))),
     )
 
 
@@ -134,9 +134,9 @@ def write(path: Path, variables: Mapping[str, np.ndarray], metadata: Mapping[str
 
 def put(files: Mapping[Path, bytes]) -> None:
     """Write files, and the folders that they lie in, straight to where they belong. Raises OSError."""
-    for file, held in files.items():
+    for file, contents in files.items():
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(held)
+        file.write_bytes(contents)
 
 
 def outputs(path: Path, names: Sequence[str], family: Family | None = None) -> list[Path]:

@@ -27,14 +27,14 @@ class Carried:
     notes: list[str] = field(default_factory=list)
 
 
-def to_torch(table: Table, held: Mapping[str, Array], source: str, *, ema: bool = False) -> Carried:
+def to_torch(table: Table, weights: Mapping[str, Array], source: str, *, ema: bool = False) -> Carried:
     """TensorFlow's variables -> PyTorch's state, by the rows of a table.
 
-    held: name in the checkpoint -> array. ema: take the average of a variable where there is one. Raises KindlingError
+    weights: name in the checkpoint -> array. ema: take the average of a variable where there is one. Raises KindlingError
     with every problem: doubtful rows, variables that no row carries, shapes that do not fit.
     """
     problems = list(table.problems)
-    averages = averages_of(held)
+    averages = averages_of(weights)
     if ema and not averages:
         problems.append(f"{source} holds no averages (EMA); leave --ema out")
     made: dict[str, Array] = {}
@@ -44,12 +44,12 @@ def to_torch(table: Table, held: Mapping[str, Array], source: str, *, ema: bool 
     spoiled: list[Row] = []
     for row in table.rows:
         problems += _doubt(row)
-        wrong, names = _names(row, held)
+        wrong, names = _names(row, weights)
         for name in names.values():
             if name in used and used[name] != row.line:
                 wrong.append(f"{name} is carried by line {used[name]} already")
             used[name] = row.line
-        arrays = {role: held[averages.get(name, name) if ema else name] for role, name in names.items()}
+        arrays = {role: weights[averages.get(name, name) if ema else name] for role, name in names.items()}
         if not wrong:
             try:
                 for key, array in _parameters(row, arrays, table).items():
@@ -63,12 +63,12 @@ def to_torch(table: Table, held: Mapping[str, Array], source: str, *, ema: bool 
         if wrong:
             spoiled.append(row)
         problems += [f"line {row.line}: {sentence}" for sentence in wrong]
-    problems += _against_variables(table, held)
+    problems += _against_variables(table, weights)
     problems += _against_state(table, made, origin, spoiled)
-    kept = left_behind(held, used, table)
+    kept = left_behind(weights, used, table)
     problems += [
         f"{name} {array.shape} of {source} is in no row; add one, or name it in left_behind"
-        for name, array in held.items()
+        for name, array in weights.items()
         if name not in used and name not in kept
     ]
     if problems:
@@ -155,20 +155,20 @@ def role_of(leaf: str, row: Row) -> str:
     return row.kind.roles[0] if role == "kernel" and "kernel" not in row.kind.roles else role
 
 
-def _names(row: Row, held: Mapping[str, Array]) -> tuple[list[str], dict[str, str]]:
+def _names(row: Row, weights: Mapping[str, Array]) -> tuple[list[str], dict[str, str]]:
     """(what is wrong, role -> variable)."""
     try:
-        names = roles_in(row, held)
+        names = roles_in(row, weights)
     except Misfit as error:
         return [str(error)], {}
-    missing = [name for name in names.values() if name not in held]
+    missing = [name for name in names.values() if name not in weights]
     wrong = [f"{name} is not in the checkpoint" for name in missing]
     lacking = sorted(row.kind.needed - names.keys())
     if not names:
         wrong.append(f"there is no variable right in {row.tf}/ of the checkpoint")
     elif lacking:
         wrong.append(f"{_said(row.tf)} has no {', no '.join(lacking)}, which a {row.kind.name} has")
-    return wrong, {role: name for role, name in names.items() if name in held}
+    return wrong, {role: name for role, name in names.items() if name in weights}
 
 
 def _names_back(row: Row, table: Table) -> dict[str, str]:
@@ -240,11 +240,11 @@ def _trained(row: Row, names: Mapping[str, str], own: Mapping[str, Array], used:
                 yield f"{key} is not all {number:g}, and {_said(row.tf)} has no {roles[leaf]} to keep it in"
 
 
-def _against_variables(table: Table, held: Mapping[str, Array]) -> Iterator[str]:
+def _against_variables(table: Table, weights: Mapping[str, Array]) -> Iterator[str]:
     for name, entry in table.variables.items():
-        if name in held and held[name].shape != entry.shape:
-            yield f"line {entry.line}: {name} has shape {held[name].shape}, and the table says {entry.shape}"
-        elif name not in held and not table.leaves_behind(name):
+        if name in weights and weights[name].shape != entry.shape:
+            yield f"line {entry.line}: {name} has shape {weights[name].shape}, and the table says {entry.shape}"
+        elif name not in weights and not table.leaves_behind(name):
             yield f"line {entry.line}: {name} is not in the checkpoint"
 
 

@@ -69,10 +69,10 @@ def convert_by_table(
         raise KindlingError(f"{target}: ema is of TensorFlow's checkpoints; a state of PyTorch's holds what it holds")
     if not dry:
         refuse_existing(files.outputs(target), force)
-    held = files.read(source)
-    turned, said = casting.cast(held.variables, cast)
+    contents = files.read(source)
+    turned, said = casting.cast(contents.variables, cast)
     carried = to_torch(rows, turned, str(source), ema=ema) if forward else to_tf(rows, turned, str(source))
-    metadata = {"written_by": f"Kindling {__version__}", "source": source.name, "sha256": held.sha256}
+    metadata = {"written_by": f"Kindling {__version__}", "source": source.name, "sha256": contents.sha256}
     if carried.epsilons:
         metadata["epsilon"] = ", ".join(f"{module} {number:g}" for module, number in carried.epsilons.items())
     written = files.outputs(target) if dry else files.write(target, carried.arrays, metadata, force=force)
@@ -85,9 +85,9 @@ def convert_by_table(
         parameters=sum(array.size for array in carried.arrays.values()),
         left_behind=carried.left_behind,
         epsilons=carried.epsilons,
-        notes=[*held.notes, *carried.notes],
+        notes=[*contents.notes, *carried.notes],
         cast=list(said),
-        sha256=held.sha256,
+        sha256=contents.sha256,
         fingerprint=files.fingerprint(carried.arrays),
         files=written,
         dry=dry,

@@ -45,21 +45,23 @@ def draft(source: str | os.PathLike[str], port: Any = None, *, called: str = "th
     scopes are. called: what the port is named in the table. Raises KindlingError if `source` cannot be read, or holds
     nothing but a training's state.
     """
-    held = files.read(Path(source))
+    contents = files.read(Path(source))
     # A whole number by itself is no weight: a step, under whatever name a script gave it.
-    steps = [name for name, array in held.variables.items() if array.ndim == 0 and array.dtype.kind in "iu"]
-    layers, behind = layers_in({name: array for name, array in held.variables.items() if name not in steps})
-    steps = [name for name in steps if name not in left_behind(held.variables, {})]
+    steps = [name for name, array in contents.variables.items() if array.ndim == 0 and array.dtype.kind in "iu"]
+    layers, behind = layers_in({name: array for name, array in contents.variables.items() if name not in steps})
+    steps = [name for name in steps if name not in left_behind(contents.variables, {})]
     if not layers:
         raise KindlingError(f"{source}: no layer is in it, only {', '.join(behind[:3]) or 'nothing'}")
     places, state = places_of(port) if port is not None else ([], {})
     if port is None:
         matches = [_unmatched(layer) for layer in layers]
     else:
-        matches = matched(layers, places, held.variables)
+        matches = matched(layers, places, contents.variables)
         order = {id(place): k for k, place in enumerate(places)}
         matches.sort(key=lambda match: order[id(match.place)] if match.place else len(order))
-    rows = [_row(match, list(_doubts(k, matches, held.variables, port is not None))) for k, match in enumerate(matches)]
+    rows = [
+        _row(match, list(_doubts(k, matches, contents.variables, port is not None))) for k, match in enumerate(matches)
+    ]
     filled = {key for match in matches if match.place for key in _filled(match.place)}
     unfilled = [key for key in state if key not in filled and not key.endswith("num_batches_tracked")]
     text = HEAD.format(source=Path(source).name, port=called)
@@ -72,7 +74,7 @@ def draft(source: str | os.PathLike[str], port: Any = None, *, called: str = "th
     if unfilled:
         text += "# The port's own, which nothing here fills (of_the_port = [...] names those that are meant to stay):\n"
         text += "".join(f"#   {key} {list(state[key])}\n" for key in unfilled)
-    shapes = {name: held.variables[name].shape for layer in layers for name in layer.variables}
+    shapes = {name: contents.variables[name].shape for layer in layers for name in layer.variables}
     text += _section("variables", shapes) + (_section("state", state) if state else "")
     return Draft(
         text=text,
@@ -100,7 +102,7 @@ def _is_open(layer: Layer) -> bool:
     return name not in CONVS and name != "dense" and not any(part in layer.scope.lower() for part in name.split("_"))
 
 
-def _doubts(k: int, matches: Sequence[Match], held: Mapping[str, Array], with_port: bool) -> Iterator[str]:
+def _doubts(k: int, matches: Sequence[Match], weights: Mapping[str, Array], with_port: bool) -> Iterator[str]:
     """Everything that a person has to look at in one row."""
     match = matches[k]
     yield from match.doubts
@@ -115,39 +117,39 @@ def _doubts(k: int, matches: Sequence[Match], held: Mapping[str, Array], with_po
                 "the checkpoint's, and say it here as epsilon"
             )
     if kind.name == "dense":
-        yield from _flattened(k, matches, held, with_port)
+        yield from _flattened(k, matches, weights, with_port)
 
 
-def _flattened(k: int, matches: Sequence[Match], held: Mapping[str, Array], with_port: bool) -> Iterator[str]:
+def _flattened(k: int, matches: Sequence[Match], weights: Mapping[str, Array], with_port: bool) -> Iterator[str]:
     """A dense layer whose inputs may be pixels of a convolution's result, in TensorFlow's order."""
-    inputs = _size(matches[k], held, 0)
+    inputs = _size(matches[k], weights, 0)
     before = matches[:k] if with_port else [*matches[:k], *matches[k + 1 :]]
-    if with_port and before and before[-1].guess and _outputs(before[-1], held) == inputs:
+    if with_port and before and before[-1].guess and _outputs(before[-1], weights) == inputs:
         return
-    channels = {_outputs(m, held) for m in before if m.guess and ("conv" in m.guess.kind.name)}
+    channels = {_outputs(m, weights) for m in before if m.guess and ("conv" in m.guess.kind.name)}
     fitting = sorted((c for c in channels if c and c < inputs and inputs % c == 0), reverse=True)
     if fitting and inputs not in channels:
         c = fitting[0]
         yield f"does a flatten stand before it? then flatten = [h, w, c]; for c = {c}, h * w = {inputs // c}"
 
 
-def _size(match: Match, held: Mapping[str, Array], axis: int) -> int:
+def _size(match: Match, weights: Mapping[str, Array], axis: int) -> int:
     assert match.guess is not None
     first = match.guess.roles[match.guess.kind.roles[0]]
-    return int(held[first].shape[axis])
+    return int(weights[first].shape[axis])
 
 
-def _outputs(match: Match, held: Mapping[str, Array]) -> int:
+def _outputs(match: Match, weights: Mapping[str, Array]) -> int:
     """How many channels a layer's result has, as far as its variables say."""
     if match.guess is None:
         return 0
     roles = match.guess.roles
     if "bias" in roles:
-        return int(np.prod(held[roles["bias"]].shape))
+        return int(np.prod(weights[roles["bias"]].shape))
     if "gamma" in roles or "beta" in roles:
-        return int(held[roles.get("gamma", roles.get("beta", ""))].shape[-1])
+        return int(weights[roles.get("gamma", roles.get("beta", ""))].shape[-1])
     last = roles.get("pointwise") or roles.get("kernel") or ""
-    return int(held[last].shape[-2 if "transpose" in match.guess.kind.name else -1]) if last else 0
+    return int(weights[last].shape[-2 if "transpose" in match.guess.kind.name else -1]) if last else 0
 
 
 def _row(match: Match, doubts: Sequence[str]) -> str:

@@ -56,29 +56,34 @@ def read(path: Path) -> Raw:
     if not path.exists() and path.suffix in (*TORCH_FORMS, ".npz", ".h5", ".hdf5", ".keras"):
         raise KindlingError(f"{path}: no such file")
     digest = hashlib.sha256()
-    held, form = _held(path, digest)
-    refuse_crowds(path, [tuple(name.split("/")) for name in held.variables])
+    contents, form = _held(path, digest)
+    refuse_crowds(path, [tuple(name.split("/")) for name in contents.variables])
     variables: dict[str, Array] = {}
-    for name, array in held.variables.items():
+    for name, array in contents.variables.items():
         own = name.removesuffix(":0")
         if own in variables:
             raise KindlingError(f"{path}: {own} is in it twice, once with :0 behind it")
         variables[own] = array.astype(array.dtype.newbyteorder("="), copy=False)
-    said = held.metadata.get(FINGERPRINT)
+    said = contents.metadata.get(FINGERPRINT)
     if said and said != fingerprint(variables):
         raise KindlingError(
             f"{path}: damaged, or changed since it was written: its arrays are not those whose fingerprint it says"
         )
     return Raw(
-        path=path, form=form, variables=variables, metadata=held.metadata, notes=held.notes, sha256=digest.hexdigest()
+        path=path,
+        form=form,
+        variables=variables,
+        metadata=contents.metadata,
+        notes=contents.notes,
+        sha256=digest.hexdigest(),
     )
 
 
 def _held(path: Path, digest: "hashlib._Hash") -> tuple[Contents, str]:
     try:
         if path.is_file() and (inside := _of_keras(path, digest)) is not None:
-            held = h5.read(path, inside)
-            return replace(held, notes=("the weights of a Keras model, whose program is left closed",)), "keras"
+            contents = h5.read(path, inside)
+            return replace(contents, notes=("the weights of a Keras model, whose program is left closed",)), "keras"
         form, data = opened(path)
         digest.update(data)
         return (bundles.read(path, digest), form) if form == "tf" else (READERS[form](path, data), form)

@@ -78,21 +78,23 @@ def by_parts(name: str, *parts: Part, outputs: int | None = None, needed: set[st
     """
     first = parts[0]
 
-    def to_torch(held: Arrays, options: Options) -> dict[str, Array]:
+    def to_torch(weights: Arrays, options: Options) -> dict[str, Array]:
         for part in parts:
-            if part.role in held and part.rank is not None and held[part.role].ndim != part.rank:
-                shape = held[part.role].shape
+            if part.role in weights and part.rank is not None and weights[part.role].ndim != part.rank:
+                shape = weights[part.role].shape
                 raise Misfit(f"{part.role} has shape {shape}, and a {name} has {part.rank} axes there")
-        made = {part.leaf: part.there(held[part.role], options) for part in parts if part.role in held}
+        made = {part.leaf: part.there(weights[part.role], options) for part in parts if part.role in weights}
         _check_lengths(name, made, outputs)
         return made
 
-    def to_tf(held: Arrays, options: Options) -> dict[str, Array]:
+    def to_tf(weights: Arrays, options: Options) -> dict[str, Array]:
         for part in parts:
-            if part.leaf in held and part.rank is not None and held[part.leaf].ndim != part.rank:
-                raise Misfit(f"{part.leaf} has shape {held[part.leaf].shape}, and a {name} has {part.rank} axes there")
-        _check_lengths(name, held, outputs)
-        return {part.role: part.back(held[part.leaf], options) for part in parts if part.leaf in held}
+            if part.leaf in weights and part.rank is not None and weights[part.leaf].ndim != part.rank:
+                raise Misfit(
+                    f"{part.leaf} has shape {weights[part.leaf].shape}, and a {name} has {part.rank} axes there"
+                )
+        _check_lengths(name, weights, outputs)
+        return {part.role: part.back(weights[part.leaf], options) for part in parts if part.leaf in weights}
 
     return Kind(
         name=name,

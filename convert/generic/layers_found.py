@@ -48,11 +48,11 @@ class Layer:
     """The likeliest first; none where nothing fits."""
 
 
-def layers_in(held: Mapping[str, Array]) -> tuple[list[Layer], list[str]]:
+def layers_in(weights: Mapping[str, Array]) -> tuple[list[Layer], list[str]]:
     """(the layers of a checkpoint, conv2d_2 before conv2d_10; what is of a training, and left behind)."""
-    behind = left_behind(held, {})
+    behind = left_behind(weights, {})
     scopes: dict[str, list[str]] = defaultdict(list)
-    for name in sorted(held.keys() - set(behind), key=natural):
+    for name in sorted(weights.keys() - set(behind), key=natural):
         scopes[name.rpartition("/")[0]].append(name)
     layers = []
     for scope, names in scopes.items():
@@ -60,7 +60,7 @@ def layers_in(held: Mapping[str, Array]) -> tuple[list[Layer], list[str]]:
         known = [name for name in names if name.rpartition("/")[2] in ROLES]
         for own in (numbered, known):
             if own:
-                guesses = _numbered(scope, own, held) if own is numbered else _named(scope, own, held)
+                guesses = _numbered(scope, own, weights) if own is numbered else _named(scope, own, weights)
                 layers.append(Layer(scope=scope, variables=tuple(own), guesses=tuple(guesses)))
         for name in names:
             if name not in numbered and name not in known:
@@ -74,20 +74,20 @@ def natural(name: str) -> list[tuple[int, str]]:
     return [(int(part or 0), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", name)]
 
 
-def _named(scope: str, names: Iterable[str], held: Mapping[str, Array]) -> list[Guess]:
+def _named(scope: str, names: Iterable[str], weights: Mapping[str, Array]) -> list[Guess]:
     roles = {ROLES[name.rpartition("/")[2]]: name for name in names}
-    shapes = {role: held[name].shape for role, name in roles.items()}
+    shapes = {role: weights[name].shape for role, name in roles.items()}
     found = []
     for kind in _kinds(scope, shapes):
         own = dict(roles)
         if "kernel" in own and "kernel" not in kind.roles:
             own[kind.roles[0]] = own.pop("kernel")
         if own.keys() <= set(kind.roles) and kind.needed <= own.keys():
-            found += _checked(kind, own, held)
+            found += _checked(kind, own, weights)
     return found
 
 
-def _numbered(scope: str, names: list[str], held: Mapping[str, Array]) -> list[Guess]:
+def _numbered(scope: str, names: list[str], weights: Mapping[str, Array]) -> list[Guess]:
     """Keras 3 numbers a layer's variables in the order in which it made them."""
     found: list[Guess] = []
     for kind in _by_words(scope, [kind for kind in KINDS.values() if kind.name not in (VARIABLE, "lstm_cell")]):
@@ -98,21 +98,21 @@ def _numbered(scope: str, names: list[str], held: Mapping[str, Array]) -> list[G
             if rest in (0, 1):
                 said = (*["beta"] * rest, *statistics)
                 doubt = "gamma or beta? its variables are numbered, not named" if rest else ""
-                found += _checked(kind, dict(zip(said, names, strict=True)), held, said, doubt)
+                found += _checked(kind, dict(zip(said, names, strict=True)), weights, said, doubt)
             continue
         roles = dict(zip(kind.roles, names, strict=False))
         if len(names) <= len(kind.roles) and kind.needed <= roles.keys():
-            found += _checked(kind, roles, held)
+            found += _checked(kind, roles, weights)
     return found
 
 
 def _checked(
-    kind: Kind, roles: Mapping[str, str], held: Mapping[str, Array], said: tuple[str, ...] = (), doubt: str = ""
+    kind: Kind, roles: Mapping[str, str], weights: Mapping[str, Array], said: tuple[str, ...] = (), doubt: str = ""
 ) -> list[Guess]:
     """The guess, if the arrays are those of such a layer."""
     options: dict[str, Any] = {}
     if "multiplier" in kind.options:
-        multiplier = held[roles["depthwise"]].shape[-1:]
+        multiplier = weights[roles["depthwise"]].shape[-1:]
         options = {"multiplier": multiplier[0]} if multiplier != (1,) else {}
     if kind.name == "gru" and "bias" not in roles:
         doubt = "whether reset_after was True is not in a checkpoint without biases; torch.nn.GRU needs it"
@@ -120,7 +120,7 @@ def _checked(
         options = {"forget_bias": kind.options["forget_bias"]}
         doubt = "forget_bias is not in a checkpoint: 1.0 is the default of TF1's cells"
     try:
-        kind.to_torch({role: held[name] for role, name in roles.items()}, {**kind.options, **options})
+        kind.to_torch({role: weights[name] for role, name in roles.items()}, {**kind.options, **options})
     except (Misfit, ValueError, IndexError) as error:
         if kind.name == "gru":  # a GRU it is, and the reason why it cannot be carried is worth a row
             return [Guess(kind=kind, roles=roles, options={"reset_after": False}, doubt=str(error).split(",")[0])]

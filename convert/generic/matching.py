@@ -91,13 +91,13 @@ def _pairs(places: Sequence[Place]) -> Iterator[Place]:
             yield Place(torch=named, classes=("separable",), shapes=shapes)
 
 
-def matched(layers: Sequence[Layer], places: Sequence[Place], held: Mapping[str, Array]) -> list[Match]:
+def matched(layers: Sequence[Layer], places: Sequence[Place], weights: Mapping[str, Array]) -> list[Match]:
     """Every layer with the place that it most likely fills, in the order of the layers."""
     fits = {
         (i, j): guess
         for i, layer in enumerate(layers)
         for j, place in enumerate(places)
-        if (guess := _fit(layer, place, held)) is not None
+        if (guess := _fit(layer, place, weights)) is not None
     }
     sure = _sure(layers, places, fits)
     rest = {pair: guess for pair, guess in fits.items() if not _touches(pair, sure, places)}
@@ -116,7 +116,7 @@ def matched(layers: Sequence[Layer], places: Sequence[Place], held: Mapping[str,
     return matches
 
 
-def _fit(layer: Layer, place: Place, held: Mapping[str, Array]) -> Guess | None:
+def _fit(layer: Layer, place: Place, weights: Mapping[str, Array]) -> Guess | None:
     """The guess by which a layer's parameters have the shapes that a place has."""
     for guess in layer.guesses:
         kind = guess.kind
@@ -124,7 +124,7 @@ def _fit(layer: Layer, place: Place, held: Mapping[str, Array]) -> Guess | None:
         variable = kind.name == VARIABLE and not place.classes
         if not (separable or variable or set(kind.modules) & set(place.classes)):
             continue
-        arrays = {role: held[name] for role, name in guess.roles.items()}
+        arrays = {role: weights[name] for role, name in guess.roles.items()}
         try:
             made = kind.to_torch(arrays, {**kind.options, **guess.options, **place.options})
         except Misfit:

@@ -54,8 +54,8 @@ def _units(kernel: Array, recurrent: Array, gates: int, name: str) -> int:
     return units
 
 
-def _check_torch(held: Arrays, leaf: dict[str, str], gates: int, name: str) -> int:
-    ih, hh = held[leaf["weight_ih"]], held[leaf["weight_hh"]]
+def _check_torch(weights: Arrays, leaf: dict[str, str], gates: int, name: str) -> int:
+    ih, hh = weights[leaf["weight_ih"]], weights[leaf["weight_hh"]]
     units = hh.shape[-1]
     if ih.ndim != 2 or hh.shape != (gates * units, units) or ih.shape[0] != gates * units:
         raise Misfit(
@@ -78,24 +78,24 @@ def _one_bias(first: Array, second: Array, second_own: Array) -> Array:
 # --- Keras' LSTM -------------------------------------------------------------------------------------------------
 
 
-def _lstm(held: Arrays, options: Options) -> dict[str, Array]:
+def _lstm(weights: Arrays, options: Options) -> dict[str, Array]:
     leaf = _leaves(options)
-    kernel, recurrent = held["kernel"], held["recurrent"]
+    kernel, recurrent = weights["kernel"], weights["recurrent"]
     units = _units(kernel, recurrent, 4, "lstm")
     made = {leaf["weight_ih"]: kernel.T, leaf["weight_hh"]: recurrent.T}
-    if "bias" in held:
-        _check_bias(held["bias"], (4 * units,))
-        made |= {leaf["bias_ih"]: held["bias"], leaf["bias_hh"]: np.zeros_like(held["bias"])}
+    if "bias" in weights:
+        _check_bias(weights["bias"], (4 * units,))
+        made |= {leaf["bias_ih"]: weights["bias"], leaf["bias_hh"]: np.zeros_like(weights["bias"])}
     return made
 
 
-def _lstm_back(held: Arrays, options: Options) -> dict[str, Array]:
+def _lstm_back(weights: Arrays, options: Options) -> dict[str, Array]:
     leaf = _leaves(options)
-    _check_torch(held, leaf, 4, "lstm")
-    made = {"kernel": held[leaf["weight_ih"]].T, "recurrent": held[leaf["weight_hh"]].T}
-    if leaf["bias_ih"] in held:
-        second = held[leaf["bias_hh"]]
-        made["bias"] = _one_bias(held[leaf["bias_ih"]], second, np.zeros_like(second))
+    _check_torch(weights, leaf, 4, "lstm")
+    made = {"kernel": weights[leaf["weight_ih"]].T, "recurrent": weights[leaf["weight_hh"]].T}
+    if leaf["bias_ih"] in weights:
+        second = weights[leaf["bias_hh"]]
+        made["bias"] = _one_bias(weights[leaf["bias_ih"]], second, np.zeros_like(second))
     return made
 
 
@@ -109,30 +109,30 @@ def _forgets(units: int, options: Options, dtype: Any) -> Array:
     return np.repeat(np.array([0, options["forget_bias"], 0, 0], dtype), units)
 
 
-def _lstm_cell(held: Arrays, options: Options) -> dict[str, Array]:
+def _lstm_cell(weights: Arrays, options: Options) -> dict[str, Array]:
     leaf = _leaves(options)
-    kernel = held["kernel"]
+    kernel = weights["kernel"]
     units = kernel.shape[-1] // 4
     if kernel.ndim != 2 or kernel.shape[1] != 4 * units or kernel.shape[0] <= units:
         raise Misfit(f"kernel has shape {kernel.shape}, and an lstm_cell has (inputs + units, 4 units)")
     inputs = kernel.shape[0] - units
     turned = _gates(kernel, SWAPPED, 1).T
     made = {leaf["weight_ih"]: turned[:, :inputs], leaf["weight_hh"]: turned[:, inputs:]}
-    if "bias" in held:
-        _check_bias(held["bias"], (4 * units,))
-        made[leaf["bias_ih"]] = _gates(held["bias"], SWAPPED, 0)
-        made[leaf["bias_hh"]] = _forgets(units, options, held["bias"].dtype)
+    if "bias" in weights:
+        _check_bias(weights["bias"], (4 * units,))
+        made[leaf["bias_ih"]] = _gates(weights["bias"], SWAPPED, 0)
+        made[leaf["bias_hh"]] = _forgets(units, options, weights["bias"].dtype)
     return made
 
 
-def _lstm_cell_back(held: Arrays, options: Options) -> dict[str, Array]:
+def _lstm_cell_back(weights: Arrays, options: Options) -> dict[str, Array]:
     leaf = _leaves(options)
-    units = _check_torch(held, leaf, 4, "lstm_cell")
-    whole = np.concatenate([held[leaf["weight_ih"]], held[leaf["weight_hh"]]], axis=1)
+    units = _check_torch(weights, leaf, 4, "lstm_cell")
+    whole = np.concatenate([weights[leaf["weight_ih"]], weights[leaf["weight_hh"]]], axis=1)
     made = {"kernel": _gates(whole.T, SWAPPED, 1)}
-    if leaf["bias_ih"] in held:
-        second = held[leaf["bias_hh"]]
-        bias = _one_bias(held[leaf["bias_ih"]], second, _forgets(units, options, second.dtype))
+    if leaf["bias_ih"] in weights:
+        second = weights[leaf["bias_hh"]]
+        bias = _one_bias(weights[leaf["bias_ih"]], second, _forgets(units, options, second.dtype))
         made["bias"] = _gates(bias, SWAPPED, 0)
     return made
 
@@ -142,31 +142,31 @@ def _lstm_cell_back(held: Arrays, options: Options) -> dict[str, Array]:
 TURNED = (1, 0, 2)  # z, r, h <-> r, z, n: its own inverse
 
 
-def _gru(held: Arrays, options: Options) -> dict[str, Array]:
+def _gru(weights: Arrays, options: Options) -> dict[str, Array]:
     leaf = _leaves(options)
-    kernel, recurrent = held["kernel"], held["recurrent"]
+    kernel, recurrent = weights["kernel"], weights["recurrent"]
     units = _units(kernel, recurrent, 3, "gru")
-    if not options["reset_after"] or ("bias" in held and held["bias"].shape == (3 * units,)):
+    if not options["reset_after"] or ("bias" in weights and weights["bias"].shape == (3 * units,)):
         raise Misfit(
             "it is a GRU with reset_after=False (one bias, the reset gate before the product), which torch.nn.GRU does "
             'not compute whatever its weights; carry its arrays as kind = "variable" to a cell of your own'
         )
     made = {leaf["weight_ih"]: _gates(kernel, TURNED, 1).T, leaf["weight_hh"]: _gates(recurrent, TURNED, 1).T}
-    if "bias" in held:
-        _check_bias(held["bias"], (2, 3 * units))
-        made |= {leaf[name]: _gates(held["bias"][k], TURNED, 0) for k, name in enumerate(("bias_ih", "bias_hh"))}
+    if "bias" in weights:
+        _check_bias(weights["bias"], (2, 3 * units))
+        made |= {leaf[name]: _gates(weights["bias"][k], TURNED, 0) for k, name in enumerate(("bias_ih", "bias_hh"))}
     return made
 
 
-def _gru_back(held: Arrays, options: Options) -> dict[str, Array]:
+def _gru_back(weights: Arrays, options: Options) -> dict[str, Array]:
     leaf = _leaves(options)
-    _check_torch(held, leaf, 3, "gru")
+    _check_torch(weights, leaf, 3, "gru")
     made = {
-        "kernel": _gates(held[leaf["weight_ih"]].T, TURNED, 1),
-        "recurrent": _gates(held[leaf["weight_hh"]].T, TURNED, 1),
+        "kernel": _gates(weights[leaf["weight_ih"]].T, TURNED, 1),
+        "recurrent": _gates(weights[leaf["weight_hh"]].T, TURNED, 1),
     }
-    if leaf["bias_ih"] in held:
-        made["bias"] = np.stack([_gates(held[leaf[name]], TURNED, 0) for name in ("bias_ih", "bias_hh")])
+    if leaf["bias_ih"] in weights:
+        made["bias"] = np.stack([_gates(weights[leaf[name]], TURNED, 0) for name in ("bias_ih", "bias_hh")])
     return made
 
 

@@ -11,7 +11,7 @@
     [variables]                          # what the checkpoint holds: name, shape; needed to write one again
     "conv1/kernel" = [3, 3, 3, 32]
 
-    [state]                              # what the port has: name, shape; what is carried is held against it
+    [state]                              # what the port has: name, shape; what is carried is entries against it
     "conv1.weight" = [32, 3, 3, 3]
 
 `tf` is a scope, and the variables right in it are the layer's; or each of them, { kernel = "a/w", bias = "a/b" }.
@@ -123,8 +123,8 @@ def read_table(path: Path) -> Table:
     problems += _twice(rows)
     sections = {}
     for section in ("variables", "state"):
-        held, wrong = _entries(told.get(section, {}), _section_lines(lines, section))
-        sections[section] = held
+        entries, wrong = _entries(told.get(section, {}), _section_lines(lines, section))
+        sections[section] = entries
         problems += wrong
     return Table(
         path=path,
@@ -223,14 +223,14 @@ def _twice(rows: Sequence[Row]) -> Iterator[str]:
 def _entries(told: Any, lines: Mapping[str, int]) -> tuple[dict[str, Entry], list[str]]:
     if not isinstance(told, dict):
         return {}, ["[variables] and [state] list names with their shapes"]
-    held, problems = {}, []
+    entries, problems = {}, []
     for name, shape in told.items():
         line = lines.get(name, 0)
         if _is_list(shape, int) and all(size >= 0 for size in shape):
-            held[name] = Entry(line=line, shape=tuple(shape))
+            entries[name] = Entry(line=line, shape=tuple(shape))
         else:
             problems.append(f"line {line}: {name} = {shape!r} is no shape; such as [3, 3, 3, 32]")
-    return held, problems
+    return entries, problems
 
 
 def _row_lines(lines: Sequence[str]) -> Iterator[int]:

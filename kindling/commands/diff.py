@@ -46,12 +46,12 @@ def diff(
     return 0 if found.same else 1
 
 
-def _weights(held):
+def _weights(contents):
     """In the table's order, strangers behind. What is of a training is not compared: slots, steps."""
-    soundness, family = own("convert.soundness"), held.family or KIND
-    names = [name for name in family.variables if name in held.variables]
-    names += [name for name in held.variables if name not in family.variables]
-    return {name: held.variables[name] for name in names if not soundness.is_training_state(name, family)}
+    soundness, family = own("convert.soundness"), contents.family or KIND
+    names = [name for name in family.variables if name in contents.variables]
+    names += [name for name in contents.variables if name not in family.variables]
+    return {name: contents.variables[name] for name in names if not soundness.is_training_state(name, family)}
 
 
 def _lines(found: Diagnosis, first: Path, second: Path, everything: bool) -> Iterator[str]:

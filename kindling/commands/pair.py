@@ -50,8 +50,8 @@ def _random(shape: str, seed: int) -> tuple[np.ndarray, ...]:
 def _arrays(file: Path) -> tuple[np.ndarray, ...]:
     """The array in a .npy, or those in a .npz in their order; never a pickle."""
     try:
-        held = np.load(file, allow_pickle=False)
-        return (held,) if isinstance(held, np.ndarray) else tuple(held[name] for name in held.files)
+        arrays = np.load(file, allow_pickle=False)
+        return (arrays,) if isinstance(arrays, np.ndarray) else tuple(arrays[name] for name in arrays.files)
     except FileNotFoundError as error:
         raise KindlingError(f"{file}: no such file") from error
     except (ValueError, OSError, EOFError) as error:
@@ -61,9 +61,9 @@ def _arrays(file: Path) -> tuple[np.ndarray, ...]:
 def _fill(net: Any, weights: Path, port: str) -> None:
     """Weights in a file of PyTorch's, into the port; all of its own, and nothing else."""
     torch = import_framework("torch", "kindling parity")
-    held = own("convert.generic.files").read(weights)
+    contents = own("convert.generic.files").read(weights)
     try:
-        net.load_state_dict({key: torch.from_numpy(array) for key, array in held.variables.items()})
+        net.load_state_dict({key: torch.from_numpy(array) for key, array in contents.variables.items()})
     except (RuntimeError, TypeError, AttributeError) as error:
         said = "; ".join(line.strip() for line in str(error).splitlines()[1:]) or str(error)
         raise KindlingError(f"{weights}: is not the state of {port}: {said}") from error

@@ -80,8 +80,8 @@ def page(title: str, *parts: str, record: Mapping[str, object] | None = None) ->
     """The whole file. record: for programs, as JSON in <script type="application/json" id="record">."""
     data = ""
     if record is not None:
-        held = json.dumps(record, default=str).replace("<", "\\u003c")
-        data = f'<script type="application/json" id="record">{held}</script>'
+        encoded = json.dumps(record, default=str).replace("<", "\\u003c")
+        data = f'<script type="application/json" id="record">{encoded}</script>'
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{text(title)}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'

@@ -91,11 +91,11 @@ class Family:
 
     def lacks(self, present: Iterable[str], source: str, wanted: str) -> str:
         """Why `wanted`, the scope of one of its nets, cannot run with these weights, and what can: one sentence."""
-        held = [net.scope for net in self.nets if net.scope in set(present)]
+        there = [net.scope for net in self.nets if net.scope in set(present)]
         net = self.by_scope[wanted]
         why = f" ({net.unreleased})" if net.unreleased else ""
-        begins = f"{source} holds {', '.join(held) or 'no net'}, so {wanted} has no weights{why}; "
-        if net.verb == "restore" and self.net("decompose").scope in held:
+        begins = f"{source} holds {', '.join(there) or 'no net'}, so {wanted} has no weights{why}; "
+        if net.verb == "restore" and self.net("decompose").scope in there:
             return f"{begins}load a file that holds it too, or leave it out with --denoise 0"
-        rest = "; what is there can be converted and compared" if held else ""
+        rest = "; what is there can be converted and compared" if there else ""
         return f"{begins}load a file that holds it too{rest}"

@@ -90,8 +90,8 @@ def family_of(names: Iterable[str], hint: str = "") -> Family | None:
 
 def tied(names: Iterable[str]) -> list[Family]:
     """The families whose tables have most of these names; more than one where names alone do not tell."""
-    held = set(names)
-    counts = {family.id: len(held & family.variables.keys()) for family in RUNNABLE}
+    given = set(names)
+    counts = {family.id: len(given & family.variables.keys()) for family in RUNNABLE}
     most = max(counts.values())
     return [family for family in RUNNABLE if counts[family.id] == most] if most else []
 

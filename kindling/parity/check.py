@@ -39,7 +39,7 @@ class Side:
     double: Layered | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Case:
     """One input: a photo or random numbers. x: (n, h, w, 3) float32 in [0, 1].
 
@@ -54,7 +54,7 @@ class Case:
     ratio: np.ndarray | float = RATIO
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Row:
     """One compared array. Distances of layers are relative to the layer's largest value, those of outputs absolute."""
 
@@ -69,7 +69,7 @@ class Row:
     note: str = ""  # why it could not be compared, or what else to know of a row that is over
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Report:
     """All rows, and for every net and case that differs its first layer that does."""
 
@@ -115,7 +115,7 @@ def random_cases(sizes: Sequence[str] = SIZES, seed: int = 0) -> list[Case]:
         n, h, w = [1, *map(int, size.split("x"))][-3:]
         rng = np.random.default_rng([seed, n, h, w])
         x, r, i = (rng.random((n, h, w, c), np.float32) for c in (3, 3, 1))
-        cases.append(Case(f"random {size}", x, r, i, RATIO * rng.random((n, h, w, 1), np.float32)))
+        cases.append(Case(name=f"random {size}", x=x, r=r, i=i, ratio=RATIO * rng.random((n, h, w, 1), np.float32)))
     return cases
 
 
@@ -137,8 +137,16 @@ def compare(reference: Side, port: Side, cases: Iterable[Case], tolerance: float
             if net and port.double is not None:
                 layers += _layer_rows(case, reference, port, net, inputs, options, tolerance)
     skipped = [net for net in nets if net not in present]
-    names = reference.name, port.name
-    return Report(outputs, layers, skipped, tolerance, *names, inputs=inputs_seen, spreads=spreads)
+    return Report(
+        outputs=outputs,
+        layers=layers,
+        skipped=skipped,
+        tolerance=tolerance,
+        reference=reference.name,
+        port=port.name,
+        inputs=inputs_seen,
+        spreads=spreads,
+    )
 
 
 def _steps(case, reference, present):
@@ -201,17 +209,27 @@ def _row(case, what, results, tolerance, relative):
     notes = [r for r in results if isinstance(r, str)]
     if notes:
         lost = math.inf
-        return Row(case, what, lost, lost, lost, lost, lost, ok=False, note=notes[0])
+        return Row(
+            case=case,
+            what=what,
+            reference_error=lost,
+            port_error=lost,
+            difference=lost,
+            mean=lost,
+            double=lost,
+            ok=False,
+            note=notes[0],
+        )
     exact, reference, exact_port, port = results
     scale = magnitude(exact) if relative else 1.0
     row = Row(
-        case,
-        what,
-        distance(reference, exact) / scale,
-        distance(port, exact) / scale,
-        distance(port, reference) / scale,
-        mean_distance(port, reference) / scale,
-        math.inf if exact_port is None else distance(exact_port, exact) / scale,
+        case=case,
+        what=what,
+        reference_error=distance(reference, exact) / scale,
+        port_error=distance(port, exact) / scale,
+        difference=distance(port, reference) / scale,
+        mean=mean_distance(port, reference) / scale,
+        double=math.inf if exact_port is None else distance(exact_port, exact) / scale,
         ok=True,
     )
     passes = _passes(row, tolerance, exact_port is not None)

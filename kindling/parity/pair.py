@@ -90,8 +90,9 @@ def compare(
             double = Port(port, "float64", layout)  # the other one was changed
     diagnosis = Diagnosis(variables=(), findings=tuple(findings)) if findings else None
     return Report(
-        rows, layers, [], tolerance, original.name, single.name, diagnosis,
-        inputs=inputs_seen, spreads=spreads, about={"kindling": __version__, **machine(PACKAGES), **_said(original)},
+        outputs=rows, layers=layers, skipped=[], tolerance=tolerance, reference=original.name, port=single.name,
+        diagnosis=diagnosis, inputs=inputs_seen, spreads=spreads,
+        about={"kindling": __version__, **machine(PACKAGES), **_said(original)},
     )  # fmt: skip
 
 
@@ -143,4 +144,14 @@ def _run_reference(original: Reference, case: str, arrays: Sequence[Array]) -> t
 
 
 def _lost(case: str, what: str, note: str) -> Row:
-    return Row(case, what, math.inf, math.inf, math.inf, math.inf, math.inf, ok=False, note=note)
+    return Row(
+        case=case,
+        what=what,
+        reference_error=math.inf,
+        port_error=math.inf,
+        difference=math.inf,
+        mean=math.inf,
+        double=math.inf,
+        ok=False,
+        note=note,
+    )

@@ -123,18 +123,28 @@ def row(pair: Pair, sides: Sides, port: str, tolerance: float | None) -> Row:
     if theirs.shape != ours.shape:
         lost = math.inf
         note = f"shape {ours.shape}, expected {theirs.shape}"
-        return Row(sides.case, what, lost, lost, lost, lost, lost, ok=False, note=note)
+        return Row(
+            case=sides.case,
+            what=what,
+            reference_error=lost,
+            port_error=lost,
+            difference=lost,
+            mean=lost,
+            double=lost,
+            ok=False,
+            note=note,
+        )
     doubles = sides.reference_double is not None
     exact = getattr(sides.exact, part)[name] if doubles else ours_double
     scale = magnitude(exact)
     made = Row(
-        sides.case,
-        what,
-        distance(theirs, exact) / scale,
-        distance(ours, exact) / scale,
-        distance(ours, theirs) / scale,
-        mean_distance(ours, theirs) / scale,
-        far if doubles else math.inf,
+        case=sides.case,
+        what=what,
+        reference_error=distance(theirs, exact) / scale,
+        port_error=distance(ours, exact) / scale,
+        difference=distance(ours, theirs) / scale,
+        mean=mean_distance(ours, theirs) / scale,
+        double=far if doubles else math.inf,
         ok=True,
         note=f"before its {called}" if called else "",
     )

@@ -74,8 +74,8 @@ def evaluate(
                 versions[RUNTIMES[model].framework] = seen["version"]
             progress(measured)
 
-        held: Any = loaded  # as far as the figures speak of it
-        return evaluation.measure(plan, held, settings, about=about, each=each, progress=told)
+        evaluating_model: Any = loaded  # as far as the figures speak of it
+        return evaluation.measure(plan, evaluating_model, settings, about=about, each=each, progress=told)
 
 
 class _Evaluator:

@@ -135,6 +135,6 @@ class Manifest:
     def _write(self, name: str, table: Any) -> None:
         import pyarrow.parquet as parquet
 
-        held = io.BytesIO()
-        parquet.write_table(table, held, compression="zstd")
-        self.place.write(f"{FOLDER}/{name}", held.getvalue())
+        stream = io.BytesIO()
+        parquet.write_table(table, stream, compression="zstd")
+        self.place.write(f"{FOLDER}/{name}", stream.getvalue())

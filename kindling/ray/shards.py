@@ -67,7 +67,7 @@ def packed(pictures: Sequence[tuple[Mapping[str, Any], bytes]], to: str) -> byte
     import pyarrow as pa
     import pyarrow.parquet as parquet
 
-    held = io.BytesIO()
+    stream = io.BytesIO()
     if to == "parquet":
         columns = {
             "name": pa.array([entry["out"] for entry, _ in pictures], pa.string()),
@@ -75,14 +75,14 @@ def packed(pictures: Sequence[tuple[Mapping[str, Any], bytes]], to: str) -> byte
             "in": pa.array([entry["in"] for entry, _ in pictures], pa.string()),
             "sha256": pa.array([entry["sha256"] for entry, _ in pictures], pa.string()),
         }
-        parquet.write_table(pa.table(columns), held, compression="none")
+        parquet.write_table(pa.table(columns), stream, compression="none")
     else:
-        with tarfile.open(fileobj=held, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        with tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as tar:
             for entry, data in pictures:
                 member = tarfile.TarInfo(entry["out"])
                 member.size = len(data)
                 tar.addfile(member, io.BytesIO(data))
-    return held.getvalue()
+    return stream.getvalue()
 
 
 def _of_a_row_group(tasks, batch):
@@ -99,11 +99,13 @@ def _of_a_row_group(tasks, batch):
             for part in groups:
                 for value in part.column(0):
                     if number in wanted:
-                        task, held = wanted.pop(number), value.as_py()
-                        held = held["bytes"] if isinstance(held, dict) else held
+                        task, content = wanted.pop(number), value.as_py()
+                        content = content["bytes"] if isinstance(content, dict) else content
                         yield (
                             task,
-                            KindlingError(f"{task['in']}: there are no bytes in this row") if held is None else held,
+                            KindlingError(f"{task['in']}: there are no bytes in this row")
+                            if content is None
+                            else content,
                         )
                     number += 1
     except (KindlingError, pa.ArrowException, OSError) as error:

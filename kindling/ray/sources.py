@@ -90,11 +90,11 @@ def column_of(schema: Any, path: str) -> tuple[str, str | None]:
             inside = {part.name: part.type for part in entry.type}
             if "bytes" in inside and is_bytes(inside["bytes"]):
                 return f"{entry.name}.bytes", f"{entry.name}.path" if "path" in inside else None
-    held = [entry.name for entry in schema if is_bytes(entry.type)]
-    column = "bytes" if "bytes" in held else held[0] if len(held) == 1 else None
+    binary = [entry.name for entry in schema if is_bytes(entry.type)]
+    column = "bytes" if "bytes" in binary else binary[0] if len(binary) == 1 else None
     if column is None:
         raise KindlingError(f"{path}: expected a column `bytes`, or one of bytes in all; there are {schema.names}")
-    return column, next((name for name in NAMES if name in schema.names and name not in held), None)
+    return column, next((name for name in NAMES if name in schema.names and name not in binary), None)
 
 
 def _packed_in(text: str) -> list[str]:

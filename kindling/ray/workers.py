@@ -88,11 +88,11 @@ class Enhancer:
             yield pa.Table.from_pylist(made(chunk), schema())
 
     def _filed(self, chunk: Iterable[tuple[Mapping[str, Any], Any]]) -> list[dict[str, Any]]:
-        return [entry for task, held in chunk for entry, _ in self._photo(task, held)]
+        return [entry for task, content in chunk for entry, _ in self._photo(task, content)]
 
     def _packed(self, chunk: Sequence[tuple[Mapping[str, Any], Any]]) -> list[dict[str, Any]]:
         """The pictures of these photos in one file, which is there as a whole or not at all."""
-        made = [result for task, held in chunk for result in self._photo(task, held)]
+        made = [result for task, content in chunk for result in self._photo(task, content)]
         good = [(entry, data) for entry, data in made if data is not None]
         name = shards.name_of([f"{entry['in']}\n{entry['out']}" for entry, _ in good], self.order.to)
         if good:
@@ -102,22 +102,22 @@ class Enhancer:
                 return [{**entry, "out": f"#{entry['out']}", "sha256": None, "error": str(error)} for entry, _ in made]
         return [{**entry, "out": f"{'' if data is None else name}#{entry['out']}"} for entry, data in made]
 
-    def _photo(self, task: Mapping[str, Any], held: Any) -> list[tuple[dict[str, Any], bytes | None]]:
+    def _photo(self, task: Mapping[str, Any], content: Any) -> list[tuple[dict[str, Any], bytes | None]]:
         """A row for each picture of one photo, and, where these are packed, its bytes; or a row that says why not.
 
-        held: what `shards.contents` gives.
+        content: what `shards.contents` gives.
         """
         started = time.monotonic()
         outs = [out for out in task["outs"] if out]
         folder = work_folder(self.order.where, self.order.run)
         try:
-            if isinstance(held, KindlingError):
-                raise held
+            if isinstance(content, KindlingError):
+                raise content
             if folder is not None:
                 folder.mkdir(parents=True, exist_ok=True)
             mark = _Mark(folder, task["in"])
             with tempfile.TemporaryDirectory(dir=folder) as inside:
-                made = self._pictures(task, held, Path(inside))
+                made = self._pictures(task, content, Path(inside))
             mark.erase()
         except (KindlingError, MemoryError, OSError) as error:
             return [(row(source=task["in"], out=outs[0], seconds=time.monotonic() - started, error=str(error)), None)]
@@ -126,12 +126,14 @@ class Enhancer:
         seconds = (time.monotonic() - started) / len(made)
         return [({**entry, "seconds": seconds}, data) for entry, data in made]
 
-    def _pictures(self, task: Mapping[str, Any], held: Any, inside: Path) -> list[tuple[dict[str, Any], bytes | None]]:
+    def _pictures(
+        self, task: Mapping[str, Any], content: Any, inside: Path
+    ) -> list[tuple[dict[str, Any], bytes | None]]:
         files = self.order.to == "files"
         outs = {key: out for key, out in zip(self.keys, task["outs"], strict=True) if out}
         # A picture that is there was made before this worker's forerunner, or the whole run, was killed.
         there = self.place.filled(outs.values()) if files and not self.order.force else set()
-        photo = _photo_file(task, held, inside)
+        photo = _photo_file(task, content, inside)
         (inside / "pictures").mkdir()
         targets = {key: inside / "pictures" / PurePosixPath(out).name for key, out in outs.items() if out not in there}
         lost: list[str] = []
@@ -182,13 +184,13 @@ class _Mark:
             self.file.unlink(missing_ok=True)
 
 
-def _photo_file(task: Mapping[str, Any], held: bytes | None, inside: Path) -> Path:
+def _photo_file(task: Mapping[str, Any], content: bytes | None, inside: Path) -> Path:
     """The photo as a file: the very one, or a copy of what is packed or behind a URL."""
-    if held is None and not is_url(task["location"]):
+    if content is None and not is_url(task["location"]):
         return Path(task["location"])
     photo = inside / PurePosixPath(task["name"]).name
-    if held is None:
+    if content is None:
         fetch(task["location"], photo)
     else:
-        photo.write_bytes(held)
+        photo.write_bytes(content)
     return photo

@@ -16,7 +16,16 @@ inf = float("inf")
 
 
 def row(what, error=1e-7, double=1e-16, ok=True, case="night.png"):
-    return Row(case, what, 1e-7, error, error, error / 2, double, ok=ok)
+    return Row(
+        case=case,
+        what=what,
+        reference_error=1e-7,
+        port_error=error,
+        difference=error,
+        mean=error / 2,
+        double=double,
+        ok=ok,
+    )
 
 
 @pytest.fixture
@@ -31,9 +40,11 @@ def report():
     layers += [row("DecomNet/g_conv3/BiasAdd", 0.2, 0.2, ok=False), row("Restoration_net/de_conv1/BiasAdd")]
     finding = Finding(kind="flipped", sentence="DecomNet/g_conv3/weights: flipped", names=("DecomNet/g_conv3/weights",))
     return Report(
-        [row("R", 0.5, 0.5, ok=False)], layers, ["Illumination_adjust_net"], None, "TF", "torch",
-        Diagnosis(variables=(), findings=(finding,)), [seen("night.png", x, photo=True)],
-        spread("night.png", "R", exact, exact.astype(np.float32), port), {"numpy": "9.9", "weights of TF": "abc"},
+        outputs=[row("R", 0.5, 0.5, ok=False)], layers=layers, skipped=["Illumination_adjust_net"], tolerance=None,
+        reference="TF", port="torch",
+        diagnosis=Diagnosis(variables=(), findings=(finding,)), inputs=[seen("night.png", x, photo=True)],
+        spreads=spread("night.png", "R", exact, exact.astype(np.float32), port),
+        about={"numpy": "9.9", "weights of TF": "abc"},
     )  # fmt: skip
 
 
@@ -142,7 +153,7 @@ def test_from_models_to_the_page(torch_kind, torch_kind64):
     single, double = kind_torch.runtime.Model(torch_kind), kind_torch.runtime.Model(torch_kind64)
     sides = Side("one", single, double), Side("other", single, double)
     x = np.random.default_rng(0).random((1, 9, 7, 3), np.float32)
-    report = compare(*sides, [Case("photo.png", x), *random_cases(["2x3"])])
+    report = compare(*sides, [Case(name="photo.png", x=x), *random_cases(["2x3"])])
     assert report.ok
     assert [s.case for s in report.spreads] == ["photo.png"] * 5 + ["random 2x3"] * 5
     assert all(s.reference_sha256 == s.port_sha256 for s in report.spreads)

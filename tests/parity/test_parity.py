@@ -36,7 +36,16 @@ def test_magnitude_of_nothing_is_one():
 
 
 def row(reference_error, port_error, double, difference=0.0):
-    return Row("case", "R", reference_error, port_error, difference, 0.0, double, ok=True)
+    return Row(
+        case="case",
+        what="R",
+        reference_error=reference_error,
+        port_error=port_error,
+        difference=difference,
+        mean=0.0,
+        double=double,
+        ok=True,
+    )
 
 
 VERDICTS = {
@@ -72,7 +81,7 @@ def test_random_cases_are_reproducible():
 
 
 def test_no_rows_is_no_proof():
-    assert not Report([], [], ["DecomNet"], None, "TF", "torch").ok
+    assert not Report(outputs=[], layers=[], skipped=["DecomNet"], tolerance=None, reference="TF", port="torch").ok
 
 
 @pytest.fixture
@@ -132,7 +141,24 @@ def test_a_partial_checkpoint_is_compared_as_far_as_it_goes():
 
 def test_json_has_no_infinities():
     report = Report(
-        [Row("case", "R", inf, inf, inf, inf, inf, ok=False, note="it crashed")], [], [], None, "TF", "torch"
+        outputs=[
+            Row(
+                case="case",
+                what="R",
+                reference_error=inf,
+                port_error=inf,
+                difference=inf,
+                mean=inf,
+                double=inf,
+                ok=False,
+                note="it crashed",
+            )
+        ],
+        layers=[],
+        skipped=[],
+        tolerance=None,
+        reference="TF",
+        port="torch",
     )
     read_back = json.loads(json.dumps(report.as_dict(), allow_nan=False))
     assert read_back["outputs"][0]["difference"] is None
@@ -173,8 +199,25 @@ def test_the_diagnosis_stands_beside_the_first_layer_that_differs(capsys):
     name = "DecomNet/g_conv1_1/weights"
     weights = seeded("DecomNet")
     turned = {**weights, name: np.ascontiguousarray(weights[name][::-1, ::-1])}
-    row = Row("case", "DecomNet/g_conv1_1/BiasAdd", 0.0, 0.1, 0.1, 0.1, 0.1, ok=False)
-    report = Report([row], [row], [], None, "TF", "torch", diagnose(weights, turned))
+    row = Row(
+        case="case",
+        what="DecomNet/g_conv1_1/BiasAdd",
+        reference_error=0.0,
+        port_error=0.1,
+        difference=0.1,
+        mean=0.1,
+        double=0.1,
+        ok=False,
+    )
+    report = Report(
+        outputs=[row],
+        layers=[row],
+        skipped=[],
+        tolerance=None,
+        reference="TF",
+        port="torch",
+        diagnosis=diagnose(weights, turned),
+    )
     print_parity(report, Console(width=200))
     said = capsys.readouterr().out
     assert "the first layer that differs is DecomNet/g_conv1_1/BiasAdd" in said
