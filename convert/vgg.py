@@ -48,7 +48,7 @@ def read_vgg(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
 
 
 def check(variables: Mapping[str, np.ndarray], source: str) -> dict[str, np.ndarray]:
-    """The convolutions in `variables`, under whatever names, in their order; or one error. What else is there is left."""
+    """The convolutions in `variables`, under whatever names, in their order; or one error. Anything else is left."""
     if not is_vgg(variables):
         raise KindlingError(
             f"{source}: this is no VGG16 or VGG19: it holds {', '.join(list(variables)[:3]) or 'nothing'}"

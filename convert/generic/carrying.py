@@ -30,8 +30,8 @@ class Carried:
 def to_torch(table: Table, weights: Mapping[str, Array], source: str, *, ema: bool = False) -> Carried:
     """TensorFlow's variables -> PyTorch's state, by the rows of a table.
 
-    weights: name in the checkpoint -> array. ema: take the average of a variable where there is one. Raises KindlingError
-    with every problem: doubtful rows, variables that no row carries, shapes that do not fit.
+    weights: name in the checkpoint -> array. ema: take the average of a variable where there is one. Raises
+    KindlingError with every problem: doubtful rows, variables that no row carries, shapes that do not fit.
     """
     problems = list(table.problems)
     averages = averages_of(weights)
