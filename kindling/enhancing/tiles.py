@@ -219,7 +219,7 @@ def pieces(
     original's own sequence of calls; with any other grid the same numbers, up to the rounding of float arithmetic.
     """
     making = making or Making()
-    halo = _margin(model.family)
+    halo = _margin(model.family, making)
     bands: Iterator[tuple[slice, Array, Array]]
     bands = decompose(read, grid, model, halo) if kept is None else _bands(kept, grid, halo)
     for row in grid.rows:
@@ -238,11 +238,18 @@ def _bands(kept, grid, halo):
         yield rows, *kept.get(rows)
 
 
-def _margin(family):
+def _margin(family, making):
     """How far beyond a tile R and L are needed."""
     light = family.net("adjust").reach
-    restores = family.net("restore").reach.halo if family.does("restore") else 0
-    return max(restores, family.fuse_reach + light.halo + (light.step if light.placed else 0))
+    return max(_clean_reach(family, making), family.fuse_reach + light.halo + (light.step if light.placed else 0))
+
+
+def _clean_reach(family, making):
+    """How far beyond a tile the restoration net must see; one step more where a blend looks around for colours."""
+    if not family.does("restore"):
+        return 0
+    around = family.step if "blended" in making.wanted and math.isfinite(making.doubt) else 0
+    return family.net("restore").reach.halo + around
 
 
 def _piece(read, grid, model, ratios, tile, present, R, L, making):
@@ -257,7 +264,7 @@ def _piece(read, grid, model, ratios, tile, present, R, L, making):
     restored = cut(R, near)
     if making.denoise > 0 and family.does("restore"):
         if making.clean is None:
-            wide = around(family.net("restore").reach.halo)
+            wide = around(_clean_reach(family, making))
             core = _within(near, wide)
             (result,) = model.run("restore", cut(R, wide)[np.newaxis], cut(L, wide)[np.newaxis], core=core)
             cleaned = result[0]
