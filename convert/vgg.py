@@ -47,13 +47,11 @@ def read_vgg(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     return arrays
 
 
-def check(variables: Mapping[str, np.ndarray], source: str) -> dict[str, np.ndarray]:
-    """The convolutions in `variables`, under whatever names, in their order; or one error. Anything else is left."""
-    if not is_vgg(variables):
-        raise KindlingError(
-            f"{source}: this is no VGG16 or VGG19: it holds {', '.join(list(variables)[:3]) or 'nothing'}"
-        )
-    found = _renamed(variables)
+def check(given: Mapping[str, np.ndarray], source: str) -> dict[str, np.ndarray]:
+    """The convolutions in `given`, under whatever names, in their order; or one error. Anything else is left."""
+    if not is_vgg(given):
+        raise KindlingError(f"{source}: this is no VGG16 or VGG19: it holds {', '.join(list(given)[:3]) or 'nothing'}")
+    found = _renamed(given)
     shapes = SHAPES[name_of(found)]
     problems = [f"{name} is missing" for name in shapes if name not in found]
     for name in (name for name in shapes if name in found):
@@ -95,20 +93,18 @@ def write(
         move_into_place(draft, whole)
 
 
-def left_out(variables: Mapping[str, np.ndarray]) -> list[str]:
+def left_out(given: Mapping[str, np.ndarray]) -> list[str]:
     """What a file holds beside convolutions: the layers of the top."""
-    return [
-        name for name in variables if not (BY_LAYER.search(name) or BY_COUNT.match(name) or IN_FEATURES.match(name))
-    ]
+    return [name for name in given if not (BY_LAYER.search(name) or BY_COUNT.match(name) or IN_FEATURES.match(name))]
 
 
-def _renamed(variables):
+def _renamed(given):
     """The convolutions under our names, whatever they were called; a kernel is told from a bias by its axes."""
-    net = "vgg19" if any(ONLY_19.search(name) for name in variables) else "vgg16"
+    net = "vgg19" if any(ONLY_19.search(name) for name in given) else "vgg16"
     layers = [name.split("/")[0] for name in SHAPES[net] if name.endswith("weights")]
     places = {slim_name(key): name for name, key in torchvision(net).items()}
     found = {}
-    for name, array in variables.items():
+    for name, array in given.items():
         if name in places:
             found[places[name]] = array
         elif layer := _layer(name, layers):
