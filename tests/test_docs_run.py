@@ -46,6 +46,8 @@ NOT_RUN = {
     "make check": "the public tests run it",
     "make fuzz": "tests/convert/test_fuzz.py",
     "make bench": "tests/test_benchmarks.py",
+    "python -m benchmarks.bench": "a minute and a half; tests/exported/test_bench.py tries it smaller",
+    "python -m benchmarks.precisions": "minutes; tests/test_benchmarks.py asks it for its options",
     "kindling fetch": "asks the hosts of the authors; tests/convert/test_fetch.py has a host of its own",
     "kindling train joint --init START": "half an hour, on photos that are not here; tests/training/test_joint.py",
     "python -m benchmarks.estimator": "on photos that are not here; tests/test_benchmarks.py",
