@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kindling.core.errors import KindlingError
-from kindling.core.optional import import_framework
+from kindling.core.optional import import_framework, stderr_held_back
 from kindling.core.packages import own
 from kindling.exported.description import is_export, read_description
 from kindling.families.family import Family
@@ -114,10 +114,11 @@ def connected(address: str | None = None) -> Iterator[Any]:
         logging.disable(logging.WARNING)  # Ray sets its own loggers' levels anew with every data set
         try:
             try:
-                ray.init(
-                    address=address, include_dashboard=None if address else False, log_to_driver=False,
-                    logging_level=logging.ERROR, **alone,
-                )  # fmt: skip
+                with stderr_held_back():  # its native part says that it was told to say nothing
+                    ray.init(
+                        address=address, include_dashboard=None if address else False, log_to_driver=False,
+                        logging_level=logging.ERROR, **alone,
+                    )  # fmt: skip
             except Exception as error:  # Ray raises bare ones too
                 where = f"--address {address}" if address else "Ray"
                 raise KindlingError(f"{where}: there is no cluster: {' '.join(str(error).split())}") from error

@@ -211,8 +211,7 @@ def test_ctrl_c_leaves_a_manifest_of_what_is_done(seeded_npz, tmp_path):
         time.sleep(0.05)
     run.send_signal(signal.SIGINT)
     _, err = run.communicate(timeout=120)
-    assert (run.returncode, err.splitlines()[-1]) == (130, "kindling: stopped")
-    assert "Traceback" not in err
+    assert (run.returncode, err.strip()) == (130, "kindling: stopped")  # as of one process; click ends a ^C's line
     there = files_of(tmp_path / "out")
     assert 3 <= len(there) < 60
     assert digests(rows_of(tmp_path / "out")) == {n: hashlib.sha256(d).hexdigest() for n, d in there.items()}
