@@ -47,7 +47,6 @@ NOT_RUN = {
     "make fuzz": "tests/convert/test_fuzz.py",
     "make bench": "tests/test_benchmarks.py",
     "python -m benchmarks.bench": "a minute and a half; tests/exported/test_bench.py tries it smaller",
-    "python -m benchmarks.precisions": "minutes; tests/test_benchmarks.py asks it for its options",
     "kindling fetch": "asks the hosts of the authors; tests/convert/test_fetch.py has a host of its own",
     "kindling train joint --init START": "half an hour, on photos that are not here; tests/training/test_joint.py",
     "python -m benchmarks.estimator": "on photos that are not here; tests/test_benchmarks.py",
@@ -57,6 +56,7 @@ NOT_RUN = {
 SHORTER = {
     "kindling train joint": "--steps 1 --warm 0 --cool 0 --batch 1 --patch 64",
     "kindling train": "--epochs 1 --images 1 --batch 1 --patch 48",
+    "python -m benchmarks.precisions": "--side 64 --rounds 1",
     "kindling parity --port": "",
     "kindling parity --json": "--size 5x7 --force",
     "kindling parity": "--size 5x7",
