@@ -1,5 +1,6 @@
 """The losses, their gradients and five Adam steps against the authors' own training graphs, in both frameworks."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,9 @@ import pytest
 from tests.support.training_goldens import (
     BACKENDS,
     EACH_TASK,
+    FEEDS,
+    LR,
+    TASKS,
     feed,
     original_golden,
     relative,
@@ -34,6 +38,8 @@ GOLDENS = [
 def test_five_steps_follow_the_authors_graph(backend, task, golden_of):
     weights, golden = golden_of(task)
     terms, gradients, after = run(backend, task, weights, feed(task, golden), steps=5)
+    if backend == "tf" and golden_of is original_golden:
+        golden |= _on_this_processor(task, weights, golden)
 
     for name in (key for key in golden if key.startswith("term/")):
         assert terms[0][name.removeprefix("term/")] == pytest.approx(golden[name], rel=LOSS_BAR[backend]), name
@@ -48,6 +54,22 @@ def test_five_steps_follow_the_authors_graph(backend, task, golden_of):
     beyond = {name: int((np.abs(after[name] - golden[f"after5/{name}"]) > AFTER_BAR).sum()) for name in trained}
     allowed = ROUNDED.get((backend, task, golden_of), 0) * sum(after[name].size for name in trained)
     assert sum(beyond.values()) <= allowed, {name: count for name, count in beyond.items() if count}
+
+
+def _on_this_processor(task, weights, golden):
+    """The golden's gradients and trained variables, made anew by the authors' own graph.
+
+    The files are an Intel processor's, and a processor without AVX-512 sums in another order. With the authors' weights
+    the loss has many kinks (above), so on such a processor the authors' graph itself is 4.8e-4 away from its golden,
+    while kind_tf is 1.3e-6 away from the authors' graph run beside it.
+    """
+    from tests.support import authors
+
+    batch = dict(zip(FEEDS[task], feed(task, golden), strict=True))
+    gradients, after = authors.trained(Path(os.environ["KIND_REFERENCE_DIR"]), TASKS[task], weights, batch, LR, steps=5)
+    here = {f"grad/{name}": gradient for name, gradient in gradients.items()}
+    here |= {f"after5/{name}": variable for name, variable in after.items()}
+    return {name: array for name, array in here.items() if name in golden}
 
 
 def _is_intel():
