@@ -1,7 +1,7 @@
 """Reading, writing and converting whole files: checked, staged, read back, and said what was done."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,12 +10,13 @@ import numpy as np
 from kindling.core.errors import KindlingError
 from kindling.core.files import move_all_into_place, move_into_place, refuse_existing, staging
 from kindling.families.registry import KIND, Family, family_of
-from kindling.families.vgg import name_of
 from kindling.version import __version__
 
 from . import casting, vgg
+from .carried import Carried, Carry
 from .casting import Precision
 from .forms import bundles, registry
+from .forms.registry import Checkpoint
 from .soundness import check, differences, fingerprint, left_behind
 
 AnyPath = str | os.PathLike[str]
@@ -126,42 +127,54 @@ def convert_file(
     source, target = Path(source), Path(target)
     form = registry.form_of(target)
     contents = registry.read(source, ema=ema, family=family)
-    own_family = contents.family or KIND
-    is_vgg = vgg.is_vgg(contents.variables)  # the features of the perceptual loss; anything else is KinD's
-    turned, said = casting.cast(contents.variables, cast, own_family)
-    variables = vgg.check(turned, str(source)) if is_vgg else check(turned, str(source), contents.family)
-    if is_vgg and not said:
-        registry.hold_against_fingerprint(source, variables, contents.metadata)
+    turned, said = casting.cast(contents.variables, cast, contents.family or KIND)
+    carry = next(carry for recognises, carry in KINDS if recognises(contents.variables))
+    carried = carry(contents, turned, target)
+    variables = carried.variables
     came_from = {"source": source.name, "sha256": contents.sha256, **({"cast": "; ".join(said)} if said else {})}
-    metadata = {**contents.metadata, **came_from}
-    if is_vgg:
-        own = {"family": name_of(variables), "kindling": __version__, "weights": fingerprint(variables)}
-        files = [target]
-        vgg.write(target, variables, {**metadata, **own}, force=force, dry=dry)
-    else:
-        files = registry.outputs(target, list(variables), own_family)
-        if dry:
-            _free(target, variables, force, own_family)
-        else:
-            write(target, variables, {**metadata, "family": own_family.id}, force=force)
+    carried.write({**contents.metadata, **came_from, "family": carried.family}, force=force, dry=dry)
     return Conversion(
         source=source,
         target=target,
         form=form,
-        nets=[name_of(variables)] if is_vgg else own_family.nets_in(variables),
+        nets=carried.nets,
         variables=len(variables),
         parameters=sum(array.size for array in variables.values()),
-        left_behind=[
-            *(vgg.left_out(contents.variables) if is_vgg else left_behind(contents.variables, own_family)),
-            *contents.beside,
-        ],
+        left_behind=[*carried.left_behind, *contents.beside],
         unwrapped=list(contents.unwrapped),
         cast=list(said),
         sha256=contents.sha256,
         fingerprint=fingerprint(variables),
-        files=files,
+        files=carried.files,
         dry=dry,
     )
+
+
+def _carry_nets(contents: Checkpoint, turned: Mapping[str, np.ndarray], target: Path) -> Carried:
+    """The nets of a family, or an error that says why they are none."""
+    variables, family = check(turned, str(contents.path), contents.family), contents.family or KIND
+
+    def put(metadata: Mapping[str, str], *, force: bool, dry: bool) -> None:
+        if dry:
+            _free(target, variables, force, family)
+        else:
+            write(target, variables, metadata, force=force)
+
+    return Carried(
+        family=family.id,
+        variables=variables,
+        nets=family.nets_in(variables),
+        left_behind=left_behind(contents.variables, family),
+        files=registry.outputs(target, list(variables), family),
+        write=put,
+    )
+
+
+# What a file may hold: (whether these names are of the kind, how it is carried). What is of no other is taken for nets.
+KINDS: tuple[tuple[Callable[[Iterable[str]], bool], Carry], ...] = (
+    (vgg.is_vgg, vgg.carry),
+    (lambda names: True, _carry_nets),
+)
 
 
 def _free(path: AnyPath, variables: Mapping[str, np.ndarray], force: bool, family: Family) -> tuple[Path, Path]:

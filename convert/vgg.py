@@ -16,9 +16,12 @@ from kindling.core.errors import KindlingError
 from kindling.core.files import move_into_place, refuse_existing, staging
 from kindling.core.names import slim_name
 from kindling.families.vgg import SHAPES, name_of, torchvision, variables
+from kindling.version import __version__
 
+from .carried import Carried
 from .forms import h5, registry
-from .soundness import differences
+from .forms.registry import Checkpoint
+from .soundness import differences, fingerprint
 
 BY_LAYER = re.compile(r"(?:^|/)(block\d_conv\d)/")
 BY_COUNT = re.compile(r"^layers/conv2d(?:_(\d+))?/vars/[01]$")  # Keras 3's .weights.h5
@@ -63,6 +66,22 @@ def check(given: Mapping[str, np.ndarray], source: str) -> dict[str, np.ndarray]
     if problems:
         raise KindlingError.of(source, problems)
     return {name: found[name] for name in shapes}
+
+
+def carry(contents: Checkpoint, turned: Mapping[str, np.ndarray], target: Path) -> Carried:
+    """What a conversion needs of a file that `is_vgg`; one of ours must have the weights whose fingerprint it says."""
+    variables = check(turned, str(contents.path))
+    if all(turned[name] is array for name, array in contents.variables.items()):  # cast weights have another one
+        registry.hold_against_fingerprint(contents.path, variables, contents.metadata)
+    own = {"kindling": __version__, "weights": fingerprint(variables)}
+    return Carried(
+        family=name_of(variables),
+        variables=variables,
+        nets=[name_of(variables)],
+        left_behind=left_out(contents.variables),
+        files=[target],
+        write=lambda metadata, **how: write(target, variables, {**metadata, **own}, **how),
+    )
 
 
 def write(
