@@ -140,11 +140,34 @@ def test_what_a_net_without_weights_leaves_to_run(small, photo, tmp_path, capsys
     assert len(list((tmp_path / "out").iterdir())) == 1
 
 
+@pytest.mark.torch
+@pytest.mark.parametrize("id", [id for id in IDS if id != KIND.id])
+def test_only_kind_is_trained(small, photo, tmp_path, capsys, id):
+    """Weights of another family begin no training, as a start, as the frozen decomposition or jointly."""
+    for side in ("low", "high"):
+        (tmp_path / "pairs" / side).mkdir(parents=True)
+        (tmp_path / "pairs" / side / "1.png").write_bytes(photo.read_bytes())
+    weights = tmp_path / "x.npz"
+    convert.write(weights, small[id], {"family": id})
+    shared = ["--data", tmp_path / "pairs", "--out", tmp_path / "out", "--patch", "64", "--device", "cpu"]
+    ways = (
+        ["train", "decomposition", *shared, "--start", weights],
+        ["train", "restoration", *shared, "--decom", weights],
+        ["train", "joint", *shared, "--init", weights],
+    )
+    for way in ways:
+        assert main([str(word) for word in way]) == 2
+        said = capsys.readouterr().err.strip()
+        assert "and only KinD is trained here" in said
+        assert said.count("\n") == 0
+        assert not (tmp_path / "out").exists()
+
+
 @pytest.fixture
 def photo(tmp_path):
     from PIL import Image
 
-    pixels = np.random.default_rng(0).integers(0, 90, (9, 14, 3), np.uint8)
+    pixels = np.random.default_rng(0).integers(0, 90, (64, 64, 3), np.uint8)
     Image.fromarray(pixels).save(tmp_path / "photo.png")
     return tmp_path / "photo.png"
 
