@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field, replace
 import numpy as np
 
 from kindling.core.errors import MissingNetError
-from kindling.core.model import Layered, Model
+from kindling.core.model import Array, Layered, Model
 from kindling.parity.diagnosis import Diagnosis
 from kindling.parity.distance import distance, magnitude, mean_distance
 from kindling.parity.spread import Seen, Spread, seen, spread
@@ -67,6 +67,34 @@ class Row:
     double: float  # port float64 from reference float64, max; infinite for a port that has no float64
     ok: bool
     note: str = ""  # why it could not be compared, or what else to know of a row that is over
+
+    @classmethod
+    def lost(cls, case: str, what: str, note: str) -> "Row":
+        """Of what could not be compared."""
+        far = math.inf
+        return cls(
+            case=case, what=what, reference_error=far, port_error=far, difference=far, mean=far, double=far, ok=False,
+            note=note,
+        )  # fmt: skip
+
+    @classmethod
+    def measured(
+        cls, case: str, what: str, reference: Array, port: Array, exact: Array, *, double: float, scale: float = 1.0
+    ) -> "Row":
+        """The distances of two float32 results, in units of `scale`; the verdict is still to be spoken.
+
+        double: how far the port's float64 is off, in the same units.
+        """
+        return cls(
+            case=case,
+            what=what,
+            reference_error=distance(reference, exact) / scale,
+            port_error=distance(port, exact) / scale,
+            difference=distance(port, reference) / scale,
+            mean=mean_distance(port, reference) / scale,
+            double=double,
+            ok=True,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,30 +236,11 @@ def _layer_rows(case, reference, port, net, inputs, options, tolerance):
 def _row(case, what, results, tolerance, relative):
     notes = [r for r in results if isinstance(r, str)]
     if notes:
-        lost = math.inf
-        return Row(
-            case=case,
-            what=what,
-            reference_error=lost,
-            port_error=lost,
-            difference=lost,
-            mean=lost,
-            double=lost,
-            ok=False,
-            note=notes[0],
-        )
+        return Row.lost(case, what, notes[0])
     exact, reference, exact_port, port = results
     scale = magnitude(exact) if relative else 1.0
-    row = Row(
-        case=case,
-        what=what,
-        reference_error=distance(reference, exact) / scale,
-        port_error=distance(port, exact) / scale,
-        difference=distance(port, reference) / scale,
-        mean=mean_distance(port, reference) / scale,
-        double=math.inf if exact_port is None else distance(exact_port, exact) / scale,
-        ok=True,
-    )
+    double = math.inf if exact_port is None else distance(exact_port, exact) / scale
+    row = Row.measured(case, what, reference, port, exact, double=double, scale=scale)
     passes = _passes(row, tolerance, exact_port is not None)
     return row if passes else replace(row, ok=False, note=_why(row, port, reference, tolerance))
 

@@ -68,7 +68,7 @@ def compare(
         try:
             ours, ours_double = single.run(arrays), double.run(arrays)
         except Exception as error:  # noqa: BLE001 - whatever a wrong port raises is a finding, and is shown as one
-            rows.append(_lost(case, "output", (str(error).strip().splitlines() or [type(error).__name__])[0]))
+            rows.append(Row.lost(case, "output", (str(error).strip().splitlines() or [type(error).__name__])[0]))
             continue
         theirs = split(theirs, ours)
         theirs_double = split(theirs_double, ours) if theirs_double else None
@@ -80,10 +80,10 @@ def compare(
         rows += [one for one, pair in zip(found, pairs, strict=True) if not pair.is_layer]
         if len(theirs.outputs) != len(ours.outputs):
             said = f"{len(ours.outputs)} outputs, expected {len(theirs.outputs)}: {', '.join(theirs.outputs)}"
-            rows.append(_lost(case, "outputs", said))
+            rows.append(Row.lost(case, "outputs", said))
         if diagnose and not findings and not all(one.ok for one in found):
             bars = [bar(one, theirs_double is not None) for one in found]
-            bars = [most if math.isfinite(most) else bar(_lost(case, "", ""), True) for most in bars]
+            bars = [most if math.isfinite(most) else bar(Row.lost(case, "", ""), True) for most in bars]
             if tolerance is not None:
                 bars = [tolerance] * len(bars)
             findings = causes(double, arrays, sides.exact, pairs, bars)
@@ -141,17 +141,3 @@ def _run_reference(original: Reference, case: str, arrays: Sequence[Array]) -> t
     except Exception as error:
         said = (str(error).strip().splitlines() or [""])[0]
         raise KindlingError(f"{original.name}: running it on {case} fails: {type(error).__name__}: {said}") from error
-
-
-def _lost(case: str, what: str, note: str) -> Row:
-    return Row(
-        case=case,
-        what=what,
-        reference_error=math.inf,
-        port_error=math.inf,
-        difference=math.inf,
-        mean=math.inf,
-        double=math.inf,
-        ok=False,
-        note=note,
-    )

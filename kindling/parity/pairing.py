@@ -13,7 +13,7 @@ import numpy as np
 from kindling.core.optional import import_framework
 from kindling.core.spelling import words
 from kindling.parity.check import CLOSE_ENOUGH, SAME_FUNCTION, Row
-from kindling.parity.distance import distance, magnitude, mean_distance
+from kindling.parity.distance import distance, magnitude
 from kindling.parity.faults import activations
 from kindling.parity.moves import Array
 from kindling.parity.ports import Run
@@ -121,33 +121,12 @@ def row(pair: Pair, sides: Sides, port: str, tolerance: float | None) -> Row:
     if called:
         ours, ours_double = (dict(_activated(array))[called] for array in (ours, ours_double))
     if theirs.shape != ours.shape:
-        lost = math.inf
-        note = f"shape {ours.shape}, expected {theirs.shape}"
-        return Row(
-            case=sides.case,
-            what=what,
-            reference_error=lost,
-            port_error=lost,
-            difference=lost,
-            mean=lost,
-            double=lost,
-            ok=False,
-            note=note,
-        )
+        return Row.lost(sides.case, what, f"shape {ours.shape}, expected {theirs.shape}")
     doubles = sides.reference_double is not None
     exact = getattr(sides.exact, part)[name] if doubles else ours_double
-    scale = magnitude(exact)
-    made = Row(
-        case=sides.case,
-        what=what,
-        reference_error=distance(theirs, exact) / scale,
-        port_error=distance(ours, exact) / scale,
-        difference=distance(ours, theirs) / scale,
-        mean=mean_distance(ours, theirs) / scale,
-        double=far if doubles else math.inf,
-        ok=True,
-        note=f"before its {called}" if called else "",
-    )
+    double = far if doubles else math.inf
+    made = Row.measured(sides.case, what, theirs, ours, exact, double=double, scale=magnitude(exact))
+    made = replace(made, note=f"before its {called}" if called else "")
     return made if _passes(made, doubles, tolerance) else replace(made, ok=False)
 
 
