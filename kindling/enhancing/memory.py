@@ -10,8 +10,8 @@ from pathlib import Path
 import psutil
 
 from kindling.core.model import Model
+from kindling.enhancing.grid import Grid, fitting
 from kindling.enhancing.kept import IN_MEMORY
-from kindling.enhancing.tiles import Grid, fitting
 
 __all__ = ["auto_grid", "free", "give_back", "keep_freed"]
 

@@ -16,6 +16,7 @@ from kindling.core.errors import KindlingError, OutOfMemory
 from kindling.core.model import Array, Model, Place
 from kindling.core.words import ProtocolName, Ratio
 from kindling.enhancing.border import Inside, bordered, cut, inner
+from kindling.enhancing.grid import Grid, between_walls, halved, square, whole
 from kindling.enhancing.memory import auto_grid
 from kindling.enhancing.ratio import (
     PROTOCOLS,
@@ -27,7 +28,7 @@ from kindling.enhancing.ratio import (
     reflectance_ratio,
     true_ratio,
 )
-from kindling.enhancing.tiles import Grid, Making, Read, adjust, between_walls, halved, keep, pieces, square, whole
+from kindling.enhancing.tiles import Making, Read, adjust, keep, pieces
 from kindling.families.kind import fusion
 from kindling.images import as_floats, to_pixels
 from kindling.photos.photo import Photo

@@ -16,8 +16,9 @@ from kindling.core.errors import KindlingError
 from kindling.core.model import Array, Model
 from kindling.core.words import ProtocolName
 from kindling.enhancing.border import Inside
+from kindling.enhancing.grid import Grid
 from kindling.enhancing.kept import Kept
-from kindling.enhancing.tiles import Grid, Read
+from kindling.enhancing.tiles import Read
 from kindling.families.kind.estimator import Estimator
 
 __all__ = [

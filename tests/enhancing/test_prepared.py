@@ -6,9 +6,9 @@ import pytest
 from kindling import KindlingError
 from kindling.core.errors import OutOfMemory
 from kindling.enhancing import kept as keeping
+from kindling.enhancing.grid import halved, square, whole
 from kindling.enhancing.kept import Kept
 from kindling.enhancing.render import prepare
-from kindling.enhancing.tiles import halved, square, whole
 from kindling.photos.photo import Photo
 from tests.support.models import FakeModel
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from kindling import KindlingError
+from kindling.enhancing import grid as grids
 from kindling.enhancing import tiles as tiling
 from kindling.enhancing.render import enhance_image
 from kindling.families.kind import fusion
@@ -63,7 +64,7 @@ def test_tiled_is_whole(request, framework, cut, bits, bar):
     height, width, tile = cut
     backend = loaded(request, framework, bits)
     image = np.random.default_rng(height).random((height, width, 3)).astype(f"float{bits or 32}")
-    grid = tiling.square(height, width, tile)
+    grid = grids.square(height, width, tile)
     difference = np.abs(enhance_image(image, backend, 5.0, grid) - enhance_image(image, backend, 5.0)).max()
     assert difference <= bar
 
@@ -75,7 +76,7 @@ def test_a_halo_too_narrow_shows(request, monkeypatch):
     image = np.random.default_rng(0).random((224, 32, 3))
     expected = enhance_image(image, backend)
     monkeypatch.setitem(RESTORATION.__dict__, "reach", Reach(80 - 2, 16, RESTORATION.reach.convs))
-    assert np.abs(enhance_image(image, backend, 5.0, tiling.square(224, 32, 112)) - expected).max() > 1e-12
+    assert np.abs(enhance_image(image, backend, 5.0, grids.square(224, 32, 112)) - expected).max() > 1e-12
 
 
 # height, width, core: a pixel, at the edges, in the middle, odd and even, the whole
@@ -153,8 +154,8 @@ def test_every_part_of_a_piece_is_the_whole_photos(request):
         making = tiling.Making(doubt=0.2)
         return tiling.pieces(lambda rows, columns: image[rows, columns], grid, backend, [1.0, 5.0], making=making)
 
-    (expected,) = pieces(tiling.whole(75, 150))
-    for piece in pieces(tiling.square(75, 150, 48)):
+    (expected,) = pieces(grids.whole(75, 150))
+    for piece in pieces(grids.square(75, 150, 48)):
         for name in ("image", "R", "L", "restored", "adjusted", "lit", "blended", "enhanced"):
             got, want = getattr(piece, name), getattr(expected, name)
             got, want = (x if isinstance(x, list) else [x] for x in (got, want))
@@ -166,7 +167,7 @@ def test_every_part_of_a_piece_is_the_whole_photos(request):
     ("height", "width", "pixels"), [(1, 1, 1), (400, 600, 10**6), (4000, 6000, 2 * 10**6), (301, 9999, 10**5)]
 )
 def test_fitting_covers_the_photo_within_the_budget(height, width, pixels):
-    grid = tiling.fitting(height, width, pixels)
+    grid = grids.fitting(height, width, pixels)
     for spans, size in ((grid.rows, height), (grid.columns, width)):
         assert [s.start for s in spans] == [0] + [s.stop for s in spans[:-1]]
         assert spans[-1].stop == size
@@ -174,12 +175,12 @@ def test_fitting_covers_the_photo_within_the_budget(height, width, pixels):
     assert grid.largest <= max(pixels, (16 + 2 * 96) ** 2)
     assert grid.computed >= height * width
     if height * width <= pixels:
-        assert grid == tiling.whole(height, width) or len(grid.rows) * len(grid.columns) == 1
+        assert grid == grids.whole(height, width) or len(grid.rows) * len(grid.columns) == 1
 
 
 def test_a_tile_of_nothing_is_refused():
     with pytest.raises(KindlingError, match="a tile of 0 pixels: expected 1 or more"):
-        tiling.square(5, 5, 0)
+        grids.square(5, 5, 0)
 
 
 def loaded(request, framework, bits):

@@ -14,8 +14,9 @@ from PIL import Image
 
 import kindling
 from kindling import KindlingError, MissingNetError
+from kindling.enhancing.grid import square, whole
 from kindling.enhancing.ratio import EPSILON, LARGEST, LEVEL, auto_ratio, true_ratio
-from kindling.enhancing.tiles import keep, square, whole
+from kindling.enhancing.tiles import keep
 from kindling.evaluating import metrics, scores, tables
 from kindling.evaluating.scores import PROTOCOLS, Protocol, Score, summary_of
 from tests.support.models import FakeModel, plain_light

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from kindling import KindlingError
+from kindling.enhancing import grid as grids
 from kindling.enhancing import tiles as tiling
 from kindling.enhancing.prepared import prepare
 from kindling.evaluating.scores import Settings, enhance_pair
@@ -54,7 +55,7 @@ def test_tiled_is_whole(model, id, runtime, cut):
     image = np.random.default_rng(height).random((height, width, 3))
     prepared, pictures = prepare(image, loaded, tile), []
     making = tiling.Making(doubt=prepared._doubt)
-    for grid in (tiling.whole(height, width, loaded.family), tiling.square(height, width, tile, loaded.family)):
+    for grid in (grids.whole(height, width, loaded.family), grids.square(height, width, tile, loaded.family)):
         parts = [np.empty((height, width, 3)) for _ in PROTOCOLS]
         for piece in tiling.pieces(lambda rows, columns: image[rows, columns], grid, loaded, [2.0], making=making):
             for part, of in zip(parts, (piece.lit, piece.blended, piece.enhanced, piece.relit), strict=True):
@@ -83,18 +84,18 @@ def test_the_authors_part_is_theirs(model, size):
 
 
 def test_walls_stand_before_the_last_whole_multiple():
-    grid = tiling.square(14, 9, 8, KIND_PLUS)
+    grid = grids.square(14, 9, 8, KIND_PLUS)
     assert grid.rows == [slice(0, 8), slice(8, 12), slice(12, 14)]
     assert grid.columns == [slice(0, 8), slice(8, 9)]
     assert grid.down(slice(8, 12), 4) == slice(4, 12)  # as far as the wall
     assert grid.down(slice(12, 14), 4) == slice(8, 14)
-    assert tiling.square(3, 3, 8, KIND_PLUS).rows == [slice(0, 3)]
+    assert grids.square(3, 3, 8, KIND_PLUS).rows == [slice(0, 3)]
 
 
 def test_a_tile_that_must_end_as_the_photo_does():
-    assert tiling.grown(slice(8, 16), 5, 45, step=8) == slice(0, 21)
+    assert grids.grown(slice(8, 16), 5, 45, step=8) == slice(0, 21)
     assert (45 - 21) % 8 == 0
-    assert tiling.grown(slice(40, 45), 5, 45, step=8) == slice(32, 45)
+    assert grids.grown(slice(40, 45), 5, 45, step=8) == slice(32, 45)
 
 
 @pytest.mark.parametrize("ratios", [(1.9, 1.05, 1.9), (1.9, 1.2, 3.1)], ids=str)

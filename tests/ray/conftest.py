@@ -14,7 +14,8 @@ from tests.support.photos import ICC, exif, noise
 @pytest.fixture(scope="session")
 def ray():
     """The library, started: a run that finds it so leaves it running."""
-    for name, value in QUIET.items():
+    # Ray's own 15 would have its workers wait for every other test that runs beside these.
+    for name, value in {**QUIET, "RAY_worker_niceness": "0"}.items():
         os.environ.setdefault(name, value)
     ray = pytest.importorskip("ray", reason="Ray is not installed: pip install -e '.[ray]'")
     logging.disable(logging.WARNING)  # what Ray says of every data set
