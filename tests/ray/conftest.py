@@ -10,12 +10,14 @@ from PIL import Image
 from kindling.ray.cluster import QUIET
 from tests.support.photos import ICC, exif, noise
 
+# Ray's own 15 would have its workers wait for every other test that runs beside these.
+os.environ.setdefault("RAY_worker_niceness", "0")
+
 
 @pytest.fixture(scope="session")
 def ray():
     """The library, started: a run that finds it so leaves it running."""
-    # Ray's own 15 would have its workers wait for every other test that runs beside these.
-    for name, value in {**QUIET, "RAY_worker_niceness": "0"}.items():
+    for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     ray = pytest.importorskip("ray", reason="Ray is not installed: pip install -e '.[ray]'")
     logging.disable(logging.WARNING)  # what Ray says of every data set
