@@ -199,7 +199,7 @@ class Prepared:
             def fused(*place: slice) -> Array:
                 x, R, L, restored, lit = (array[place] for array in (image, self._R, self._L, r, light))
                 if named == "blend":
-                    return family.blend(x, L, restored * lit, self._doubt)
+                    return family.blend(x, L, restored * lit, self._hues)
                 return fuse(x, R, L, restored, lit)
 
             picture = between_walls(self._grid, family.fuse_reach, fused)
@@ -268,6 +268,12 @@ class Prepared:
         doubt = self._doubt if "blended" in wanted else math.inf
         making = Making(denoise=denoise, clean=clean, doubt=doubt, wanted=wanted)
         return pieces(self._read, grid, self.model, ratios, kept=self._kept, making=making)
+
+    @cached_property
+    def _hues(self) -> fusion.Hues | None:
+        """The colours of the whole photo, its border too. Where there are walls there are none."""
+        whole = slice(0, self._grid.height), slice(0, self._grid.width)
+        return fusion.hues(self._read(*whole), self._doubt)
 
     @cached_property
     def _doubt(self) -> float:

@@ -19,6 +19,7 @@ import numpy as np
 from kindling.core.model import Array, Model, Place
 from kindling.enhancing.grid import Grid, inside, length, within
 from kindling.enhancing.kept import Kept
+from kindling.families.kind import fusion
 
 __all__ = ["Making", "Piece", "Read", "adjust", "decompose", "keep", "pieces"]
 
@@ -168,6 +169,7 @@ def _piece(read, grid, model, ratios, tile, present, R, L, making):
         restored = cleaned if share == 1 else restored + share * (cleaned - restored)
     image = read(*near)
     own = within(tile, near)
+    hues = fusion.hues(image, making.doubt) if "blended" in making.wanted else None
     parts: dict[str, list[Array]] = {"adjusted": [], "lit": [], "blended": [], "enhanced": [], "relit": []}
     fuses = {"enhanced": family.fuse, "relit": family.relit or family.fuse}
     for ratio in ratios:
@@ -177,7 +179,7 @@ def _piece(read, grid, model, ratios, tile, present, R, L, making):
         parts["adjusted"].append(lit[own])
         parts["lit"].append(restored[own] * lit[own])
         if "blended" in making.wanted:
-            parts["blended"].append(family.blend(image, cut(L, near), restored * lit, making.doubt)[own])
+            parts["blended"].append(family.blend(image, cut(L, near), restored * lit, hues)[own])
         for name in fuses.keys() & set(making.wanted):
             parts[name].append(fuses[name](image, cut(R, near), cut(L, near), restored, lit)[own])
     return Piece(

@@ -35,8 +35,8 @@ class Family:
     """(image, R, L, restored, adjusted) -> the enhanced picture, as its authors' program puts the parts together."""
     relit: Fuse | None = None
     """The same where their program adjusts the light only on demand, with the adjusted light."""
-    blend: Callable[[Array, Array, Array, float], Array] = fusion.blend
-    """(image, L, restored * adjusted, doubt of the photo's colours) -> the picture, with what is bright already left to
+    blend: Callable[[Array, Array, Array, fusion.Hues | None], Array] = fusion.blend
+    """(image, L, restored * adjusted, the photo's colours) -> the picture, with what is bright already left to
     the photo."""
     fuse_reach: int = 0
     """How many pixels beyond a pixel `fuse` looks, and `blend` where it may look for colours."""

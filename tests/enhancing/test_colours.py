@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kindling.enhancing.prepared import prepare
-from kindling.families.kind.fusion import LUMA, blend, coloured, noise
+from kindling.families.kind.fusion import LUMA, blend, coloured, hues, noise
 from kindling.photos.photo import Photo
 from tests.support.models import FakeModel
 
@@ -19,23 +19,22 @@ def shares(x):
 
 def test_without_noise_the_picture_has_the_photos_colours_and_its_own_light():
     lit = np.clip(3 * PHOTO * np.float32([1.3, 0.9, 0.8]), 0, 2).astype(np.float32)
-    picture = coloured(PHOTO, lit, 0.0)
+    picture = coloured(lit, hues(PHOTO, 0.0))
     np.testing.assert_allclose(picture @ LUMA, lit @ LUMA, rtol=1e-5)
     np.testing.assert_allclose(shares(picture)[MIDDLES], shares(PHOTO)[MIDDLES], rtol=0.01)
     assert picture.dtype == np.float32
 
 
-@pytest.mark.parametrize("doubt", [np.inf, 100.0])
-def test_colours_that_cannot_be_told_are_left_to_the_nets(doubt):
+def test_colours_that_cannot_be_told_are_left_to_the_nets():
     lit = np.clip(2 * PHOTO[..., ::-1], 0, 1)
-    np.testing.assert_allclose(coloured(PHOTO, lit, doubt), lit, atol=1e-4)
-    np.testing.assert_array_equal(blend(PHOTO, np.zeros_like(lit[..., :1]), lit), lit)
+    np.testing.assert_allclose(coloured(lit, hues(PHOTO, 100.0)), lit, atol=1e-4)
+    np.testing.assert_array_equal(blend(PHOTO, np.zeros_like(lit[..., :1]), lit, hues(PHOTO, np.inf)), lit)
 
 
 def test_dark_places_are_believed_less():
     photo = np.where(np.arange(96)[:, None, None] < 48, 0.5, 0.01) * np.ones((96, 96, 3)) * [1.2, 1, 0.6]
     lit = np.full((96, 96, 3), 0.4, np.float32)
-    picture = coloured(photo.astype(np.float32), lit, 0.05)
+    picture = coloured(lit, hues(photo.astype(np.float32), 0.05))
     bright, dark = (shares(picture)[row, 48] - 1 for row in (20, 76))
     assert np.abs(bright).max() > 10 * np.abs(dark).max() > 0
 
@@ -55,7 +54,7 @@ def test_a_photo_too_small_to_measure_has_none(shape):
 
 def test_black_stays_black():
     black = np.zeros((30, 30, 3), np.float32)
-    assert (coloured(black, black, 0.01) == 0).all()
+    assert (coloured(black, hues(black, 0.01)) == 0).all()
 
 
 ESTIMATOR = '{"coefficients": {"constant": 0.6931471805599453}, "least": 0.5, "most": 9.0}'
