@@ -58,6 +58,7 @@ def tables(record: dict[str, Any]) -> str:
                 f"{row['ratio']:.2f} ({row['ratios'][0]:.2f}, {row['ratios'][1]:.2f}) | "
                 f"{row['gflops']['restore']:.0f} | {share} |"
             )
+    lines += ["", "![seconds of the nets](performance.png)", "", "![roofline of the nets](roofline.png)"]
     for size, rows in record.get("tiled", {}).items():
         lines += [
             "", f"| {size}, a whole photo in tiles | seconds | a pixel, against 400x600 | peak memory |",

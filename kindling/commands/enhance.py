@@ -63,7 +63,7 @@ Examples:
 @options.model
 @click.option(
     "--ratio", "ratios", type=Ratio("auto"), multiple=True,
-    help="Lighten by this: 0 to 5; below 1 it darkens, and from 2 on hardly anything changes; auto: by what the photo "
+    help="Lighten by this: 0 to 5; below 1 it darkens, and the higher, the less a step adds; auto: by what the photo "
     "itself suggests. Give it several times for a series. Default: auto if the weights bring an estimator, else 5.",
 )  # fmt: skip
 @click.option(
