@@ -7,6 +7,7 @@ is computed as its authors do, who cut the rest off, and the rest by itself, wit
 
 import math
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -117,22 +118,31 @@ def halved(grid: Grid, family: Family = KIND) -> Grid | None:
     return replace(grid, tile_width=_up(math.ceil(width / 2), family.step))
 
 
-def between_walls(grid: Grid, reach: int, compute: Callable[[slice, slice], Array]) -> Array:
+def between_walls(grid: Grid, reach: int, compute: Callable[[slice, slice], Array], threads: int = 1) -> Array:
     """A picture of the whole photo, computed as a tile would be on each side of its walls; in one, if there are none.
 
-    compute: from rows and columns, `reach` beyond what is wanted, to what is there, (h, w, c).
+    compute: from rows and columns, `reach` beyond what is wanted, to what is there, (h, w, c). threads: so many strips
+    are computed at once; for what NumPy does, which leaves other cores idle.
     """
-    spans = [_cut(size, size, grid.multiple) for size in (grid.height, grid.width)]
-    if len(spans[0]) == len(spans[1]) == 1:
-        return compute(*(cuts[0] for cuts in spans))
-    rows = []
-    for row in spans[0]:
-        parts = []
-        for column in spans[1]:
-            near = grid.down(row, reach), grid.across(column, reach)
-            parts.append(compute(*near)[within((row, column), near)])
-        rows.append(np.concatenate(parts, axis=1))
-    return np.concatenate(rows)
+    strip = max(math.ceil(grid.height / threads), 2 * reach, 1)
+    places = [
+        (row, column)
+        for row in _cut(grid.height, strip, grid.multiple)
+        for column in _cut(grid.width, grid.width, grid.multiple)
+    ]
+
+    def part(place: Spans) -> Array:
+        near = grid.down(place[0], reach), grid.across(place[1], reach)
+        return compute(*near)[within(place, near)]
+
+    if len(places) == 1:
+        return part(places[0])
+    with ThreadPoolExecutor(threads) as pool:
+        parts = list(pool.map(part, places))
+    picture = np.empty((grid.height, grid.width, parts[0].shape[2]), parts[0].dtype)
+    for place, array in zip(places, parts, strict=True):
+        picture[place] = array
+    return picture
 
 
 def grown(span: slice, halo: int, size: int, multiple: int = 1, step: int = 1) -> slice:

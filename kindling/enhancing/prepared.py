@@ -5,6 +5,7 @@ which makes the TensorFlow runtime's pixels identical to the authors'.
 """
 
 import math
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -199,10 +200,11 @@ class Prepared:
             def fused(*place: slice) -> Array:
                 x, R, L, restored, lit = (array[place] for array in (image, self._R, self._L, r, light))
                 if named == "blend":
-                    return family.blend(x, L, restored * lit, self._hues)
+                    hues = self._hues and fusion.Hues(*(array[place] for array in self._hues))
+                    return family.blend(x, L, restored * lit, hues)
                 return fuse(x, R, L, restored, lit)
 
-            picture = between_walls(self._grid, family.fuse_reach, fused)
+            picture = between_walls(self._grid, family.fuse_reach, fused, threads=os.cpu_count() or 1)
         return self._finished(cut(picture, self._border), (slice(0, self.size[0]), slice(0, self.size[1])), strength)
 
     def render(
