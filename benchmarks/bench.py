@@ -159,8 +159,8 @@ def tiled(runtime: str, precision: Any, weights: str, file: str) -> None:
 def peak() -> int:
     """The most memory that this process has had, in bytes.
 
-    Linux counts for a process that is waited for what its parent had when it was begun, and here the parent is large; so
-    the process says it itself.
+    Linux counts, for a process that is waited for, what its parent had when it was begun, and here the parent is large;
+    so the process says it itself.
     """
     status = Path("/proc/self/status")
     if status.is_file():

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 import tf_slim as slim
 
-__all__ = ["batch_norm", "concat", "conv2d", "conv2d_transpose", "deconv2d", "max_pool2d"]
+__all__ = ["batch_norm", "concat", "conv2d", "conv2d_transpose", "deconv2d", "max_pool2d", "sigmoid"]
 
 Activation = Callable[[tf.Tensor], tf.Tensor]
 EPSILON, MOMENTUM = 1e-3, 0.99  # tf.layers.batch_normalization's
@@ -99,3 +99,8 @@ def max_pool2d(x: tf.Tensor, size: int = 2, scope: str | None = None) -> tf.Tens
     x: (n, h, w, c). Returns (n, ceil(h/size), ceil(w/size), c).
     """
     return slim.max_pool2d(x, [size, size], stride=size, padding="SAME", scope=scope)
+
+
+def sigmoid(x: tf.Tensor, name: str | None = None) -> tf.Tensor:
+    """1 / (1 + e^-x), of any shape. name: of the op, as the authors' graph has it."""
+    return tf.sigmoid(x, name)

@@ -10,7 +10,7 @@ kind_torch/model.py is the same file in PyTorch.
 
 import tensorflow as tf
 
-from kind_tf.layers import concat, conv2d, conv2d_transpose, max_pool2d
+from kind_tf.layers import concat, conv2d, conv2d_transpose, max_pool2d, sigmoid
 
 __all__ = ["DecomNet_simple", "Illumination_adjust_net", "Restoration_net", "lrelu", "upsample_and_concat"]
 
@@ -53,12 +53,12 @@ def DecomNet_simple(input: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         up9 = upsample_and_concat(conv8, conv1, 32, 64, "g_up_2")  # (n, h, w, 32 + 32)
         conv9 = conv2d(up9, 32, 3, "g_conv9_1", lrelu)
         conv10 = conv2d(conv9, 3, 1, "g_conv10")
-        R_out = tf.sigmoid(conv10)
+        R_out = sigmoid(conv10)
 
         l_conv2 = conv2d(conv1, 32, 3, "l_conv1_2", lrelu)
         l_conv3 = tf.concat([l_conv2, conv9], 3)  # (n, h, w, 32 + 32)
         l_conv4 = conv2d(l_conv3, 1, 1, "l_conv1_4")
-        L_out = tf.sigmoid(l_conv4)
+        L_out = sigmoid(l_conv4)
     return R_out, L_out
 
 
@@ -98,7 +98,7 @@ def Restoration_net(input_r: tf.Tensor, input_i: tf.Tensor) -> tf.Tensor:
         conv9 = conv2d(up9, 32, 3, "de_conv9_1", lrelu)
         conv9 = conv2d(conv9, 32, 3, "de_conv9_2", lrelu)
         conv10 = conv2d(conv9, 3, 3, "de_conv10")
-        out = tf.sigmoid(conv10)
+        out = sigmoid(conv10)
     return out
 
 
@@ -115,5 +115,5 @@ def Illumination_adjust_net(input_i: tf.Tensor, input_ratio: tf.Tensor) -> tf.Te
         conv2 = conv2d(conv1, 32, 3, "en_conv_2", lrelu)
         conv3 = conv2d(conv2, 32, 3, "en_conv_3", lrelu)
         conv4 = conv2d(conv3, 1, 3, "en_conv_4", lrelu)
-        L_enhance = tf.sigmoid(conv4)
+        L_enhance = sigmoid(conv4)
     return L_enhance

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["batch_norm", "concat", "conv2d", "conv2d_transpose", "deconv2d", "max_pool2d"]
+__all__ = ["batch_norm", "concat", "conv2d", "conv2d_transpose", "deconv2d", "max_pool2d", "sigmoid"]
 
 Activation = Callable[[Tensor], Tensor]
 
@@ -78,9 +78,10 @@ class conv2d(nn.Conv2d):
         if x.device.type == "cpu":
             x = x.contiguous(memory_format=torch.channels_last)  # in oneDNN's order nothing is turned around each conv
         slope = SLOPES.get(self.activation_fn) if self.activation_fn else None
-        if slope and _can_fuse(x):
-            activation = "leaky_relu", [slope], ""
-            return _conv2d_activated(x, self.weight, self.bias, *self._shape, *activation)
+        if _can_fuse(x):  # by oneDNN on one thread too, where PyTorch would take code that rounds otherwise
+            activation = ("leaky_relu", [slope], "") if slope else ("none", [], "")
+            fused: Tensor = _conv2d_activated(x, self.weight, self.bias, *self._shape, *activation)
+            return fused if slope else self._activated(fused)
         if self.kernel_size == (1, 1) and _trains_on_cpu(x) and torch.get_num_threads() == 1:
             x = _linear(x, self.weight, self.bias)
         else:
@@ -173,6 +174,17 @@ def max_pool2d(x: Tensor) -> Tensor:
         h, w = x.shape[-2:]
         return F.max_pool2d(_resized(x, (h + 1) // 2 * 2, (w + 1) // 2 * 2), 2)
     return F.max_pool2d(x, 2, stride=2, ceil_mode=True)
+
+
+def sigmoid(x: Tensor) -> Tensor:
+    """1 / (1 + e^-x), of any shape.
+
+    PyTorch computes the last few numbers of each thread's share by another formula, so that some pixels would hang on
+    how many threads there are. Of what is used here none does.
+    """
+    if _is_plain(x) and _can_fuse(x) and x.dtype == torch.float32:
+        return (1 + torch.exp(-x)).reciprocal_()
+    return torch.sigmoid(x)
 
 
 # oneDNN's conv with the activation in the same pass over memory, which torch.compile uses too; as fast as TensorFlow.

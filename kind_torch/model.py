@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kind_torch.layers import SLOPES, concat, conv2d, conv2d_transpose, max_pool2d
+from kind_torch.layers import SLOPES, concat, conv2d, conv2d_transpose, max_pool2d, sigmoid
 from kindling.families.reach import Window
 
 __all__ = ["DecomNet_simple", "Illumination_adjust_net", "Restoration_net", "lrelu", "upsample_and_concat"]
@@ -85,13 +85,13 @@ class DecomNet_simple(nn.Module):
         conv9 = self.g_conv9_1(up9)
         del up9
         conv10 = self.g_conv10(conv9)
-        R_out = torch.sigmoid(conv10)
+        R_out = sigmoid(conv10)
 
         l_conv2 = self.l_conv1_2(conv1)
         del conv1
         l_conv3 = torch.cat([l_conv2, conv9], 1)  # (n, 32 + 32, h, w)
         l_conv4 = self.l_conv1_4(l_conv3)
-        L_out = torch.sigmoid(l_conv4)
+        L_out = sigmoid(l_conv4)
         return R_out, L_out
 
 
@@ -166,7 +166,7 @@ class Restoration_net(nn.Module):
         del up9
         conv9 = self.de_conv9_2(conv9)
         conv10 = self.de_conv10(conv9)
-        out = torch.sigmoid(conv10)
+        out = sigmoid(conv10)
         return out
 
 
@@ -191,5 +191,5 @@ class Illumination_adjust_net(nn.Module):
         conv2 = self.en_conv_2(conv1)
         conv3 = self.en_conv_3(conv2)
         conv4 = self.en_conv_4(conv3)
-        L_enhance = torch.sigmoid(conv4)
+        L_enhance = sigmoid(conv4)
         return L_enhance

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from kind_tf import fusion, model
 from kind_tf.kind import KinD
-from kind_tf.layers import batch_norm, conv2d, deconv2d, max_pool2d
+from kind_tf.layers import batch_norm, conv2d, deconv2d, max_pool2d, sigmoid
 from kind_tf.model import lrelu
 from kindling.core.checks import check_same_size
 from kindling.families.reach import Spans, check_core
@@ -31,7 +31,7 @@ def attention(input_i: tf.Tensor, name: str) -> tf.Tensor:
         with tf.compat.v1.variable_scope("conv"):
             kernel = tf.compat.v1.get_variable("kernel", [3, 3, 1, 1], input_i.dtype)
             conv = tf.nn.conv2d(input_i, kernel, strides=1, padding="SAME", name="Conv2D")
-        return tf.sigmoid(conv, "sigmoid")
+        return sigmoid(conv, "sigmoid")
 
 
 def pool_upsampling(features: tf.Tensor, level: int, training: bool, name: str) -> tf.Tensor:
@@ -64,7 +64,7 @@ def Restoration_net(input_r: tf.Tensor, input_i: tf.Tensor, training: bool = Fal
             features = _attended(f"de_conv{level}", features, input_i, training)
         conv5 = conv2d(features, 32, 3, "de_conv5_1", lrelu)
         conv10 = conv2d(conv5, 3, 3, "de_conv10")
-        out = tf.sigmoid(conv10)
+        out = sigmoid(conv10)
     return out
 
 
@@ -93,7 +93,7 @@ def Illumination_adjust_net(input_i: tf.Tensor, input_ratio: tf.Tensor) -> tf.Te
         features = tf.concat([input_i, input_ratio], 3)
         for k, width in enumerate((32, 32, 32, 1), start=1):
             features = conv2d(features, width, 3, f"conv_{k}", lrelu)
-        return tf.sigmoid(features)
+        return sigmoid(features)
 
 
 class KinDPlus(KinD):

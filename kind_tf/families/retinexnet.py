@@ -9,6 +9,7 @@ kind_torch/families/retinexnet.py is the same file in PyTorch.
 
 import tensorflow as tf
 
+from kind_tf.layers import sigmoid
 from kind_tf.nets import Nets
 from kindling.core.checks import check_same_size
 from kindling.core.model import Place
@@ -57,7 +58,7 @@ def DecomNet(input_im: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         for k in range(5):
             conv = _conv2d(conv, 64, 3, f"activated_layer_{k}", relu=True)
         conv = _conv2d(conv, 4, 3, "recon_layer")  # (n, h, w, 4)
-        return tf.sigmoid(conv[..., :3]), tf.sigmoid(conv[..., 3:])
+        return sigmoid(conv[..., :3]), sigmoid(conv[..., 3:])
 
 
 def RelightNet(input_L: tf.Tensor, input_R: tf.Tensor, place: tf.Tensor | None = None) -> tf.Tensor:

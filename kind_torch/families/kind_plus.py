@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from kind_torch import fusion, model
 from kind_torch.kind import KinD
-from kind_torch.layers import batch_norm, conv2d, deconv2d
+from kind_torch.layers import batch_norm, conv2d, deconv2d, sigmoid
 from kind_torch.model import lrelu
 from kindling.families.kind_plus.nets import ATTENDED
 from kindling.families.reach import Spans, check_core
@@ -34,7 +34,7 @@ class attention(nn.Module):
         self.conv = conv2d(1, 1, 3, bias=False)
 
     def forward(self, input_i: Tensor) -> Tensor:
-        return torch.sigmoid(self.conv(input_i))
+        return sigmoid(self.conv(input_i))
 
 
 class pool_upsampling(nn.Module):
@@ -91,7 +91,7 @@ class Restoration_net(nn.Module):
                 features = getattr(self, f"de_conv{level}_{k}")(features)
             features = self._attended(f"de_conv{level}", features, input_i)
         conv10 = self.de_conv10(self.de_conv5_1(features))
-        return torch.sigmoid(conv10)
+        return sigmoid(conv10)
 
     def _attended(self, name: str, features: Tensor, input_i: Tensor) -> Tensor:
         """Multi-scale illumination attention: (n, c, h, w) and (n, 1, h, w) to (n, c, h, w)."""
@@ -119,7 +119,7 @@ class Illumination_adjust_net(nn.Module):
         features = torch.cat([input_i, input_ratio], 1)
         for conv in (self.conv_1, self.conv_2, self.conv_3, self.conv_4):
             features = conv(features)
-        return torch.sigmoid(features)
+        return sigmoid(features)
 
 
 class KinDPlus(KinD):

@@ -9,7 +9,7 @@ kind_tf/families/retinexnet.py is the same file in TensorFlow.
 import torch
 from torch import Tensor, nn
 
-from kind_torch.layers import conv2d
+from kind_torch.layers import conv2d, sigmoid
 from kind_torch.nets import Nets
 from kindling.core.model import Place
 from kindling.families.registry import RETINEXNET
@@ -66,7 +66,7 @@ class DecomNet(nn.Module):
         for k in range(5):
             conv = getattr(self, f"activated_layer_{k}")(conv)
         R, L = self.recon_layer(conv).split([3, 1], 1)
-        return torch.sigmoid(R), torch.sigmoid(L)
+        return sigmoid(R), sigmoid(L)
 
 
 class RelightNet(nn.Module):

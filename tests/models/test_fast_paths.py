@@ -66,3 +66,23 @@ def test_weights_that_change_are_seen_at_once(kind):
         fast = twin.decompose(x)[0]
     with torch.no_grad():
         assert (fast - twin.decompose(x)[0]).abs().max().item() <= 2e-6
+
+
+@pytest.mark.parametrize("size", [(75, 101), (96, 160), (284, 178)], ids=str)
+def test_pixels_do_not_hang_on_the_number_of_threads(kind, size):
+    """So one process on all cores and many on one each make the same pictures."""
+    import torch
+
+    x = torch.rand((1, 3, *size), generator=torch.Generator().manual_seed(0))
+    before, results = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            with torch.inference_mode():
+                R, L = kind.decompose(x)
+                results.append((R, L, kind.restore(R, L), kind.adjust(L, 5.0)))
+    finally:
+        torch.set_num_threads(before)
+    for other in results[1:]:
+        for one, same in zip(results[0], other, strict=True):
+            assert torch.equal(one, same)
