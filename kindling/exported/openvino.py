@@ -1,5 +1,6 @@
 """OpenVINO: the nets read as ONNX graphs or as its own IR, on a CPU, an Intel GPU or an NPU."""
 
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -83,16 +84,18 @@ def _word(place: str) -> str:
 def _call(model: Any, place: str, config: Mapping[str, Any]) -> Call:
     core = _core()
     compiled: dict[Any, Any] = {}
+    lock = threading.Lock()  # a compiled net has one request, which is busy while another thread runs it
 
     def run(*arrays: Array) -> tuple[Array, ...]:
         shapes = tuple(x.shape for x in arrays) if place == "NPU" else ()  # an NPU takes no sizes that are free
-        if shapes not in compiled:
-            of_size = model.clone()
-            if shapes:
-                of_size.reshape(dict(zip(of_size.inputs, shapes, strict=True)))
-            compiled.clear()  # what it was compiled to for other sizes
-            compiled[shapes] = core.compile_model(of_size, place, config)
-        results = compiled[shapes](arrays)
+        with lock:
+            if shapes not in compiled:
+                of_size = model.clone()
+                if shapes:
+                    of_size.reshape(dict(zip(of_size.inputs, shapes, strict=True)))
+                compiled.clear()  # what it was compiled to for other sizes
+                compiled[shapes] = core.compile_model(of_size, place, config)
+            results = compiled[shapes](arrays)  # copies, which the next run leaves alone
         return tuple(results[k] for k in range(len(model.outputs)))
 
     if place != "NPU":

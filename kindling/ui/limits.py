@@ -17,6 +17,10 @@ class Limits:
     """Of one person at a time."""
     together: float = 2000.0
     """Megabytes of all photos of one person."""
+    files: int = 50
+    """Of one checkpoint."""
+    checkpoint: float = 500.0
+    """Megabytes of all files of one checkpoint; a person has four checkpoints at most."""
     people: int = 32
     """Who have photos here at a time; the one who did nothing for longest makes room."""
     queue: int = 32

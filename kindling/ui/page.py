@@ -56,6 +56,7 @@ COLOURS = {
 }
 # Doors of Gradio through which a server asks other hosts on a visitor's behalf.
 SHUT = ("/file=http", "/proxy=", "/file/http")
+FETCHING = ("async_ssrf_protected_download", "async_ssrf_protected_get")  # gradio.processing_utils, what downloads
 
 
 class Guard:
@@ -98,11 +99,12 @@ def serving(
 
         people = People(Path(folder), limits)
         page = _build(people, Models(weights), limits)
-        try:
-            yield _launched(page, host, port, limits)
-        finally:
-            page.close(verbose=False)
-            people.close()
+        with _nothing_fetched():
+            try:
+                yield _launched(page, host, port, limits)
+            finally:
+                page.close(verbose=False)
+                people.close()
 
 
 def _build(people: "People", loaded: "Models", limits: Limits) -> "gr.Blocks":
@@ -119,9 +121,9 @@ def _build(people: "People", loaded: "Models", limits: Limits) -> "gr.Blocks":
         gr.Markdown("# Kindling\nDark photos made lighter. They stay on the machine that serves this page.")
         with gr.Tabs():
             with gr.Tab("Photos"):
-                menu = PhotosTab(people, loaded, limits).build()
+                menu, look = PhotosTab(people, loaded, limits).build()
             with gr.Tab("Weights"):
-                WeightsTab(people, loaded).build(menu)
+                WeightsTab(people, loaded).build(menu, look)
         page.unload(left)
     page.queue(max_size=limits.queue, default_concurrency_limit=2)
     return page
@@ -148,6 +150,26 @@ def _launched(page: "gr.Blocks", host: str, port: int | None, limits: Limits) ->
     except OSError as error:
         raise KindlingError(f"the page cannot be served at {host}: {error}") from error
     return address
+
+
+@contextlib.contextmanager
+def _nothing_fetched() -> Iterator[None]:
+    """Gradio downloads what a visitor posts as a file's address; while this lasts it refuses to, in a sentence."""
+    from gradio import processing_utils
+
+    from kindling.ui.parts import failed
+
+    async def refused(*_: object, **__: object) -> None:
+        raise failed("this server fetches nothing from other hosts: upload the file itself")
+
+    before = {name: getattr(processing_utils, name) for name in FETCHING}
+    for name in FETCHING:
+        setattr(processing_utils, name, refused)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(processing_utils, name, value)
 
 
 @contextlib.contextmanager

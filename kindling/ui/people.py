@@ -5,11 +5,14 @@ fetched lies in a folder with a name that cannot be guessed. Both are deleted wh
 when somebody else needs the room, and when the server ends.
 """
 
+import contextlib
+import errno
 import secrets
 import shutil
 import tempfile
 import threading
 from collections import OrderedDict
+from collections.abc import Iterator, Set
 from pathlib import Path
 
 from kindling.core.errors import KindlingError
@@ -20,6 +23,10 @@ from kindling.ui.preview import Preview
 __all__ = ["People", "Person", "sentence"]
 
 CHECKPOINTS = 3  # that one person has for photos
+# A disk without hard links, another disk, a file of another user, too many links to one file.
+LINKLESS = {
+    errno.EPERM, errno.EACCES, errno.EXDEV, errno.EMLINK, errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP
+}  # fmt: skip
 
 
 class Person:
@@ -34,36 +41,46 @@ class Person:
         self.weights: dict[str, Path] = {}
         """Those that were uploaded."""
         self.checkpoint: Path | None = None
-        """The one in the tab for checkpoints."""
+        """The one in the tab for checkpoints: what is to be read, a file, a folder or a prefix."""
         self.preview: tuple[tuple[object, ...], Preview] | None = None
         """The photo that is being looked at, and what it was made of."""
         self.lock = threading.Lock()
-        self.uploads: set[Path] = set()
+        self.uploads: dict[str, frozenset[Path]] = {"photos": frozenset(), "weights": frozenset()}
+        """By tab, Gradio's own files, to be forgotten. Replaced, never changed: other threads read them."""
 
-    def take_photos(self, uploads: list[Path]) -> None:
-        """These and no others are the person's photos from now on. Raises KindlingError if they are too many."""
-        if len(uploads) > self.limits.photos:
-            raise KindlingError(f"{len(uploads)} photos are too many at a time; at most {self.limits.photos} are taken")
-        size = sum(upload.stat().st_size for upload in uploads) / 1e6
-        if size > self.limits.together:
-            raise KindlingError(f"{size:,.0f} MB are too much at a time; at most {self.limits.together:,.0f} are taken")
-        folder = self.folder / "photos"
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.rmtree(self.results, ignore_errors=True)  # pictures of photos that are gone
-        self.photos, self.preview = {}, None
-        for number, upload in enumerate(uploads):
-            self.photos[_free(upload.name, self.photos)] = self._take(upload, folder / str(number))
+    def take_photos(self, uploads: list[Path]) -> frozenset[Path]:
+        """These and no others are the person's photos from now on. Returns the uploads that they replace.
 
-    def take_weights(self, uploads: list[Path]) -> Path:
-        """The files of one checkpoint, in a folder of their own. Returns what is to be read: file, folder or prefix."""
-        if self.checkpoint is not None and self.checkpoint not in self.weights.values():
-            shutil.rmtree(self._own(self.checkpoint), ignore_errors=True)
-        folder = self.work_folder()
-        taken = [self._take(upload, folder) for upload in uploads]
-        if len(taken) == 1:
-            return taken[0]
-        indices = [path for path in taken if path.suffix == ".index"]
-        return indices[0].with_suffix("") if len(indices) == 1 else folder
+        Raises KindlingError, and leaves the photos as they are, if these are too many or too large.
+        """
+        with self._replaced("photos", uploads) as gone:
+            _check(uploads, "photos", self.limits.photos, self.limits.together)
+            folder = self.folder / "photos"
+            shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(self.results / "pictures", ignore_errors=True)  # pictures of photos that are gone
+            self.photos, self.preview = {}, None
+            for number, upload in enumerate(uploads):
+                self.photos[_free(upload.name, self.photos)] = _copied(upload, folder / str(number))
+        return gone
+
+    def take_weights(self, uploads: list[Path]) -> frozenset[Path]:
+        """The files of one checkpoint, in a folder of their own, are `checkpoint` from now on; without files, None.
+
+        Returns the uploads that they replace. Raises KindlingError, and leaves the checkpoint as it is, if two have
+        one name, or if they are too many or too large.
+        """
+        with self._replaced("weights", uploads) as gone:
+            _check(uploads, "files of a checkpoint", self.limits.files, self.limits.checkpoint)
+            names = [upload.name for upload in uploads]
+            twice = next((name for name in names if names.count(name) > 1), None)
+            if twice is not None:
+                raise KindlingError(f"two files are called {twice}: take one of them away")
+            before, self.checkpoint = self.checkpoint, None
+            self._drop(before)
+            if uploads:
+                self.checkpoint = folder = Path(tempfile.mkdtemp(dir=self.folder))
+                self.checkpoint = _readable([_copied(upload, folder) for upload in uploads], folder)
+        return gone
 
     def result_folder(self, what: str) -> Path:
         """A fresh folder for what this person may fetch; what lay there before is gone."""
@@ -72,22 +89,23 @@ class Person:
         folder.mkdir(parents=True)
         return folder
 
-    def work_folder(self) -> Path:
-        """A fresh folder that is served to nobody."""
-        return Path(tempfile.mkdtemp(dir=self.folder))
+    @contextlib.contextmanager
+    def work_folder(self) -> Iterator[Path]:
+        """A fresh folder that is served to nobody, and deleted after use."""
+        with tempfile.TemporaryDirectory(dir=self.folder) as folder:
+            yield Path(folder)
 
     def use(self, checkpoint: Path) -> str:
-        """Offer a checkpoint for this person's photos. Returns what it is called."""
+        """Offer a checkpoint for this person's photos, in place of one of the same name. Returns what it is called."""
         name = f"uploaded: {checkpoint.name}"
-        self.weights.pop(name, None)
+        gone = [self.weights.pop(name, None)]
         self.weights[name] = checkpoint
         while len(self.weights) > CHECKPOINTS:
-            shutil.rmtree(self._own(self.weights.pop(next(iter(self.weights)))), ignore_errors=True)
+            gone.append(self.weights.pop(next(iter(self.weights))))
+        self.preview = None
+        for before in gone:
+            self._drop(before)
         return name
-
-    def _own(self, path: Path) -> Path:
-        """The folder of one checkpoint, which itself is a file, a prefix or the folder."""
-        return self.folder / path.relative_to(self.folder).parts[0]
 
     def leave(self) -> None:
         """Delete everything."""
@@ -95,16 +113,20 @@ class Person:
             shutil.rmtree(folder, ignore_errors=True)
         self.preview = None
 
-    def _take(self, upload: Path, folder: Path) -> Path:
-        """A copy by a second name where the system knows such, since two people may upload the very same file."""
-        folder.mkdir(parents=True, exist_ok=True)
-        target = folder / upload.name
-        self.uploads.add(upload)
-        try:
-            target.hardlink_to(upload)
-        except OSError:
-            shutil.copyfile(upload, target)
-        return target
+    @contextlib.contextmanager
+    def _replaced(self, tab: str, uploads: list[Path]) -> Iterator[frozenset[Path]]:
+        """Take the uploads of a tab. Gives those that they replace; where that fails, both are still to be forgotten,
+        since Gradio's field may show either."""
+        before, after = self.uploads[tab], frozenset(uploads)
+        self.uploads[tab] = before | after
+        yield before - after
+        self.uploads[tab] = after
+
+    def _drop(self, checkpoint: Path | None) -> None:
+        """Delete the folder of a checkpoint, unless the tab or the menu has it still."""
+        if checkpoint is not None and checkpoint not in (self.checkpoint, *self.weights.values()):
+            own = checkpoint.relative_to(self.folder).parts[0]  # a checkpoint is a file, a prefix or the folder itself
+            shutil.rmtree(self.folder / own, ignore_errors=True)
 
 
 class People:
@@ -128,10 +150,10 @@ class People:
         self._say_goodbye(gone)
         return person
 
-    def forget(self, uploads: set[Path]) -> None:
-        """Delete uploads, unless somebody uploaded the very same file: then both have one."""
+    def forget(self, uploads: Set[Path]) -> None:
+        """Delete uploads, unless somebody uploaded the very same file, here or in the other tab: then both have one."""
         with self._lock:
-            wanted = {upload for person in self._everybody.values() for upload in person.uploads}
+            wanted = {upload for person in self._everybody.values() for upload in _all(person.uploads)}
         for upload in uploads - wanted:
             upload.unlink(missing_ok=True)
 
@@ -152,7 +174,45 @@ class People:
         for person in gone:
             with person.lock:
                 person.leave()
-            self.forget(person.uploads)
+            self.forget(_all(person.uploads))
+
+
+def _all(uploads):
+    """The uploads of all tabs."""
+    return frozenset().union(*uploads.values())
+
+
+def _check(uploads, what, most, megabytes):
+    """Raise KindlingError if files are more than `most`, or larger together than `megabytes`."""
+    if len(uploads) > most:
+        raise KindlingError(f"{len(uploads)} {what} are too many at a time; at most {most} are taken")
+    size = sum(upload.stat().st_size for upload in uploads) / 1e6
+    if size > megabytes:
+        raise KindlingError(f"{size:,.0f} MB are too much at a time; at most {megabytes:,.0f} are taken")
+
+
+def _copied(upload, folder):
+    """A copy by a second name where the disk knows such, since two people may upload the very same file.
+
+    Only where it knows none are bytes copied: if the name is taken, they would be written into another upload.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / upload.name
+    try:
+        target.hardlink_to(upload)
+    except OSError as error:
+        if error.errno not in LINKLESS:
+            raise
+        shutil.copyfile(upload, target)
+    return target
+
+
+def _readable(files, folder):
+    """What is to be read of a checkpoint's files: the only one, the prefix of TensorFlow's, or the folder."""
+    if len(files) == 1:
+        return files[0]
+    indices = [path for path in files if path.suffix == ".index"]
+    return indices[0].with_suffix("") if len(indices) == 1 else folder
 
 
 def _free(name, taken):

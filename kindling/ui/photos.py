@@ -60,8 +60,9 @@ class PhotosTab:
     def __init__(self, people: People, loaded: Models, limits: Limits):
         self.people, self.models, self.limits = people, loaded, limits
 
-    def build(self) -> gr.Dropdown:
-        """Lay the tab out, inside gr.Blocks. Returns the menu of weights, to which the other tab adds."""
+    def build(self) -> tuple[gr.Dropdown, dict[str, Any]]:
+        """Lay the tab out, inside gr.Blocks. Returns the menu of weights, to which the other tab adds, and the event,
+        as Gradio's listeners take it, that shows the photo anew."""
         with gr.Row():
             with gr.Column(scale=3, min_width=320):
                 files = gr.File(label="Photos", file_count="multiple", height=150, elem_id="photos")
@@ -101,9 +102,8 @@ class PhotosTab:
         changed = [files.upload, files.delete, files.clear]
         taken = gr.on(changed, self.take, [files, *dials[1:]], [photo, auto, every, save], **preview)
         taken.success(**look)
-        for menu in (photo, family, runtime, device, protocol, auto):
+        for menu in (photo, family, weights, runtime, device, protocol, auto):
             menu.input(**look)
-        weights.change(**look)  # by whom ever: the other tab chooses, too
 
         moving = {**MOVING, **{name: preview[name] for name in ("concurrency_id", "concurrency_limit")}}
         ratio.input(self.slide_ratio, dials, [view, auto], **moving)
@@ -118,7 +118,7 @@ class PhotosTab:
             button.click(_waiting, None, save, queue=False, show_progress="hidden", api_visibility="private").success(
                 fn, pressed, **make
             )
-        return weights
+        return weights, look
 
     def _part_tab(self, name, title):
         with gr.Tab(title):
@@ -132,10 +132,9 @@ class PhotosTab:
         person = self.people.of(request.session_hash)
         uploads = [Path(file) for file in files or []]
         with person.lock:
-            kept, person.uploads = person.uploads, set()
-            person.take_photos(uploads)
-        self.people.forget(kept)
-        names = list(person.photos)
+            gone = person.take_photos(uploads)
+            names = list(person.photos)
+        self.people.forget(gone)
         _, chosen = self._asked((None, *dials), request)
         auto = default_ratio(self._model(person, chosen)) == "auto" if names else True
         several = len(names) > 1
@@ -146,10 +145,9 @@ class PhotosTab:
     def look(self, request: gr.Request, *dials: Any) -> tuple[Any, ...]:
         """Another photo, other weights, another machine: everything anew."""
         person, asked = self._asked(dials, request)
-        nothing = (packed(), "[]", gr.update(), gr.update(), *("" for _ in PARTS))
-        if not person.photos:
-            return nothing
         with person.lock:
+            if not person.photos:
+                return packed(), "[]", gr.update(), gr.update(), *("" for _ in PARTS)
             before = person.preview
             seen = self._preview(person, asked)
             fresh = person.preview is not before
@@ -165,9 +163,9 @@ class PhotosTab:
     def slide(self, request: gr.Request, *dials: Any) -> Any:
         """A slider moves."""
         person, asked = self._asked(dials, request)
-        if not person.photos:
-            return gr.skip()
         with person.lock:
+            if not person.photos:
+                return gr.skip()
             after = self._preview(person, asked).at(asked.asked, asked.strength, asked.denoise, asked.named)
         return packed(after=uri(after))
 
@@ -180,18 +178,18 @@ class PhotosTab:
     def exposures(self, request: gr.Request, *dials: Any) -> Any:
         """The strip, after strength or denoise."""
         person, asked = self._asked(dials, request)
-        if not person.photos:
-            return gr.skip()
         with person.lock:
+            if not person.photos:
+                return gr.skip()
             return _strip(self._preview(person, asked), asked)
 
     @spoken
     def adjusted(self, request: gr.Request, *dials: Any) -> Any:
         """The adjusted light, after the ratio."""
         person, asked = self._asked(dials, request)
-        if not person.photos:
-            return gr.skip()
         with person.lock:
+            if not person.photos:
+                return gr.skip()
             return _figure(PARTS["adjusted"], self._preview(person, asked).part("adjusted", asked.asked))
 
     def pick(self, request: gr.Request, event: gr.EventData, *dials: Any) -> tuple[Any, ...]:
@@ -206,8 +204,9 @@ class PhotosTab:
         """The picture of the photo that is looked at, at full size."""
         *of_look, kind, with_parts = dials
         person, asked = self._asked(of_look, request)
-        name = asked.photo or next(iter(person.photos), "")
-        photos = {name: person.photos[name]} if name in person.photos else {}
+        there = dict(person.photos)  # as they are now: another request may take others
+        name = asked.photo or next(iter(there), "")
+        photos = {name: there[name]} if name in there else {}
         return self._make(person, asked, photos, kind, with_parts, progress)
 
     @spoken
@@ -256,9 +255,11 @@ class PhotosTab:
         return self.models.open(self._weights(person, asked.weights), asked.family, asked.runtime, asked.device)
 
     def _preview(self, person: Person, asked: Dials) -> Preview:
-        """The person's preview, anew where another photo is looked at, or with something else."""
+        """The person's preview, anew where another photo is looked at, or with something else. Needs the lock, and a
+        photo."""
         name = asked.photo if asked.photo in person.photos else next(iter(person.photos))
-        key = person.photos[name], asked.family, asked.weights, asked.runtime, asked.device
+        # Not the weights' name: other weights may have been uploaded under the same.
+        key = person.photos[name], asked.family, self._weights(person, asked.weights), asked.runtime, asked.device
         if person.preview is None or person.preview[0] != key:
             person.preview = None  # before the next is made, or both would be in memory
             model = self._model(person, asked)

@@ -38,8 +38,9 @@ class WeightsTab:
     def __init__(self, people: People, loaded: Models):
         self.people, self.models = people, loaded
 
-    def build(self, menu: gr.Dropdown) -> None:
-        """Lay the tab out, inside gr.Blocks. menu: of weights in the other tab, which gets what is taken there."""
+    def build(self, menu: gr.Dropdown, look: dict[str, Any]) -> None:
+        """Lay the tab out, inside gr.Blocks. Of the other tab: menu, of weights, which gets what is taken there; look,
+        the event that shows its photo anew."""
         with gr.Row():
             with gr.Column(scale=2, min_width=280):
                 files = gr.File(
@@ -62,7 +63,8 @@ class WeightsTab:
         )  # fmt: skip
         convert.click(self.convert, form, save, show_progress_on=holds, **slow)
         prove.click(self.prove, form, [report, proof], show_progress_on=report, **slow)
-        use.click(self.use, None, menu, **slow)
+        # The menu's value may stay the same, and other weights stand behind it: so the photo is looked at in any case.
+        use.click(self.use, None, menu, **slow).success(**look)
 
     @spoken
     def take(self, request: gr.Request, files: list[str] | None) -> tuple[Any, ...]:
@@ -70,7 +72,7 @@ class WeightsTab:
         person = self.people.of(request.session_hash)
         hidden = gr.update(visible=False)
         with person.lock:
-            person.checkpoint = person.take_weights([Path(file) for file in files]) if files else None
+            self.people.forget(person.take_weights([Path(file) for file in files or []]))
             said = _holds(own("convert").inspect(person.checkpoint), person) if person.checkpoint else ""
         return said, hidden, hidden, ""
 
@@ -78,8 +80,8 @@ class WeightsTab:
     def convert(self, request: gr.Request, form: str) -> Any:
         """The same weights in another form, read back before they are handed out."""
         person = self.people.of(request.session_hash)
-        with person.lock:
-            target, _ = self._converted(person, form)
+        with person.lock, person.work_folder() as work:
+            target, _ = self._converted(person, form, work)
         return gr.update(value=str(target), label=f"Save {target.name}", visible=True)
 
     @spoken
@@ -93,9 +95,9 @@ class WeightsTab:
                 f"pip install 'kindling-llie[{extras}]'"
             )
         person = self.people.of(request.session_hash)
-        with person.lock:
+        with person.lock, person.work_folder() as work:
             source = _checkpoint(person)
-            _, converted = self._converted(person, form)
+            _, converted = self._converted(person, form, work)
             page = as_html(api.parity(source, converted, sizes=SIZES))
             target = person.result_folder("report") / "parity.html"
             target.write_text(page, encoding="utf-8")
@@ -106,14 +108,16 @@ class WeightsTab:
     def use(self, request: gr.Request) -> Any:
         """The checkpoint among the weights for photos, for this person alone."""
         person = self.people.of(request.session_hash)
-        source = _checkpoint(person)
-        own("convert").read(source)  # what cannot run is said here, not at the next photo
-        name = person.use(source)
+        with person.lock:
+            source = _checkpoint(person)
+            own("convert").read(source)  # what cannot run is said here, not at the next photo
+            name = person.use(source)
+            choices = [*self.models.weights, *person.weights]
         gr.Info("The tab for photos has it now, under Weights and machine.")
-        return gr.update(choices=[*self.models.weights, *person.weights], value=name)
+        return gr.update(choices=choices, value=name)
 
-    def _converted(self, person: Person, form: str) -> tuple[Path, Path]:
-        """(what is handed out, what can be read)"""
+    def _converted(self, person: Person, form: str, work: Path) -> tuple[Path, Path]:
+        """(what is handed out, what can be read); the latter may lie in `work`."""
         source, name = _checkpoint(person), FORMS.get(form, "")
         if not name:
             raise KindlingError(f"there is no form {form!r} here")
@@ -121,7 +125,7 @@ class WeightsTab:
         if Path(name).suffix not in ("", ".ckpt"):
             own("convert").convert_file(source, folder / name)
             return folder / name, folder / name
-        written = person.work_folder() / name
+        written = work / name
         done = own("convert").convert_file(source, written)
         return zipped(done.files, folder / f"{name}.zip", written.parent), written
 

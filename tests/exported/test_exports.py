@@ -1,5 +1,8 @@
 """Exports: the same numbers as kind_torch in every form and at every size, or nothing; and what is refused."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -123,6 +126,25 @@ def test_the_chain_is_the_same(seeded_npz):
 def test_openvino_runs_onnx_exports_too(onnx_export):
     need("openvino")
     assert kindling.open_model(onnx_export, "openvino", device="cpu").runtime == "openvino"
+
+
+@pytest.mark.torch
+def test_two_threads_run_one_graph_of_openvino(adjust):
+    """As two people at one page do: the net's one request is busy while the other waits."""
+    need("openvino")
+    model = kindling.open_model(adjust, "openvino", device="cpu")
+    photos = [inputs_of(KIND.net("decompose"), (1, 96, 128), seed)[0][..., :1] for seed in range(2)]
+    alone = [model.run("adjust", photo, ratio=2.0)[0] for photo in photos]
+    begin = threading.Barrier(len(photos))
+
+    def runs(photo):
+        begin.wait(60)
+        return [model.run("adjust", photo, ratio=2.0)[0] for _ in range(10)]
+
+    with ThreadPoolExecutor(len(photos)) as threads:
+        together = list(threads.map(runs, photos))
+    for one, several in zip(alone, together, strict=True):
+        assert all(np.array_equal(one, each) for each in several)
 
 
 @pytest.mark.torch

@@ -274,6 +274,32 @@ def test_a_checkpoint_is_shown_converted_and_used(visit, small_file, tmp_path):
     assert cli.main(["diff", str(small_file), str(tmp_path / name)]) == 0
 
 
+def test_retrained_weights_of_the_same_name(chromium, seeded_npz, weights, tmp_path):
+    """The menu reads as before, and the photo is shown with the new ones."""
+    import convert
+
+    (tmp_path / "retrained").mkdir()
+    again = tmp_path / "retrained" / seeded_npz.name
+    convert.write(again, {name: array * np.float32(0.5) for name, array in weights.items()})
+    with browsers.serving(tmp_path / "temporary", "--preview", 96) as server:
+        visitor = Visitor(chromium, server.address)
+        page = visitor.page
+        visitor.drop(photo(tmp_path / "a.png"))
+        seen = [visitor.picture()]
+        for file in seeded_npz, again:
+            page.get_by_role("tab", name="Weights").click()
+            page.set_input_files("#checkpoint input[type=file]", str(file))
+            page.wait_for_selector("#holds .good")
+            visitor.settle()
+            page.click("#use")
+            seen.append(visitor.changed(seen[-1]))
+            visitor.settle()
+            page.click("#checkpoint button[aria-label=Clear]")
+            page.wait_for_selector("#holds table", state="detached")
+        visitor.context.close()
+    assert len(set(seen)) == 3
+
+
 @pytest.fixture(scope="module")
 def small_file(tmp_path_factory):
     import convert
