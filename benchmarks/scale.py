@@ -99,7 +99,8 @@ def kills(given: argparse.Namespace) -> None:
     killed = 0
     while run.poll() is None:
         time.sleep(given.every)
-        actors = [child for child in psutil.process_iter() if "MapWorker" in " ".join(title(child))]
+        children = psutil.Process(run.pid).children(recursive=True)  # not the actors of another run on this machine
+        actors = [child for child in children if "MapWorker" in " ".join(title(child))]
         if actors:
             random.choice(actors).send_signal(signal.SIGKILL)
             killed += 1

@@ -20,6 +20,7 @@ from kindling.runtimes import Precision, default_weights, find_runtime, open_arr
 __all__ = ["Share", "Weights", "connected", "goes_on", "options", "read_weights", "share_of"]
 
 STORE = 256e6  # bytes of the object store of a Ray that is started here: no photo goes through it
+LOCAL = "local"  # ray.init's word for a cluster of its own
 MEMORY = 2e9  # bytes that an actor may take: 1 GB for the nets, and the photo beside them
 # Read by Ray when it is imported or started.
 QUIET = {
@@ -107,7 +108,8 @@ def connected(address: str | None = None) -> Iterator[Any]:
     if ray.is_initialized():  # by the program that calls, whose logging and cluster they are
         yield ray
         return
-    alone = {} if _is_elsewhere(address) else {"object_store_memory": STORE}
+    where = _where(address)  # without one Ray would join what `ray start` left on this machine
+    alone = {"include_dashboard": False, "object_store_memory": STORE} if where == LOCAL else {}
     before = logging.root.manager.disable
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"ray\..*")
@@ -115,10 +117,7 @@ def connected(address: str | None = None) -> Iterator[Any]:
         try:
             try:
                 with stderr_held_back():  # its native part says that it was told to say nothing
-                    ray.init(
-                        address=address, include_dashboard=None if address else False, log_to_driver=False,
-                        logging_level=logging.ERROR, **alone,
-                    )  # fmt: skip
+                    ray.init(address=where, log_to_driver=False, logging_level=logging.ERROR, **alone)
             except Exception as error:  # Ray raises bare ones too
                 where = f"--address {address}" if address else "Ray"
                 raise KindlingError(f"{where}: there is no cluster: {' '.join(str(error).split())}") from error
@@ -131,11 +130,11 @@ def connected(address: str | None = None) -> Iterator[Any]:
 
 def goes_on(address: str | None) -> bool:
     """True if Ray, and so an actor that was not told to stop, may outlive `connected`."""
-    return _is_elsewhere(address) or bool(import_framework("ray", "--on ray").is_initialized())
+    return _where(address) != LOCAL or bool(import_framework("ray", "--on ray").is_initialized())
 
 
-def _is_elsewhere(address):
-    return bool(address or os.environ.get("RAY_ADDRESS"))
+def _where(address):
+    return address or os.environ.get("RAY_ADDRESS") or LOCAL
 
 
 def share_of(resources: Mapping[str, float], actors: int | None = None, device: str = "auto", spare: int = 0) -> Share:

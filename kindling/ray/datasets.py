@@ -16,7 +16,7 @@ from kindling.enhancing.render import enhance_file
 from kindling.photos.jobs import Job, Naming
 from kindling.photos.kinds import kind_of
 from kindling.ray import cluster
-from kindling.ray.workers import open_quietly
+from kindling.ray.workers import open_quietly, sentence
 from kindling.runtimes import Precision
 
 __all__ = ["enhance_dataset"]
@@ -97,6 +97,7 @@ class _Enhancer:
         made: dict[str, Any] = {"bytes": None, "name": None, "sha256": None, "error": None}
         called = name or f"photo.{kind_of((data or b'')[:START].ljust(START), '')}"
         key = "enhanced", self.work.naming.ratios[0]
+        photo = None
         try:
             with tempfile.TemporaryDirectory() as folder:
                 photo = Path(folder) / PurePosixPath(called).name
@@ -107,8 +108,8 @@ class _Enhancer:
                 picture = target.read_bytes()
                 made |= {"bytes": picture, "sha256": hashlib.sha256(picture).hexdigest()}
                 made["name"] = str(PurePosixPath(called).with_name(target.name))
-        except (KindlingError, MemoryError) as error:
-            made["error"] = str(error).replace(str(photo), called)
+        except (KindlingError, MemoryError, OSError) as error:
+            made["error"] = sentence(error, called, photo)
         finally:
             self.model.rest()
         return {**made, "seconds": time.monotonic() - started}

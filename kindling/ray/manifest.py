@@ -1,8 +1,8 @@
 """The manifest: Parquet files in OUT/_manifest, a row for each picture, written as the run goes.
 
-`plan-*` lists what a run is about to write, none of which was there before; so a picture that is there, is planned and
-has no row is ours, made by a run that was killed before it could say so. `rows-*` hold what was done. At the end of a
-run all rows become one file, in which the latest row of a picture counts.
+`plan-*` lists what a run is about to write, but for what was there before it, which with --force it writes over. So a
+picture that is there, is planned and has no row is ours, made by a run that was killed before it could say so. `rows-*`
+hold what was done. At the end of a run all rows become one file, in which the latest row of a picture counts.
 """
 
 import io
@@ -12,8 +12,9 @@ from typing import Any
 
 from kindling.core.errors import KindlingError
 from kindling.ray.places import Place
+from kindling.ray.shards import is_ours
 
-__all__ = ["FOLDER", "Manifest", "member_of", "row", "schema"]
+__all__ = ["FOLDER", "Manifest", "file_of", "member_of", "row", "schema"]
 
 FOLDER = "_manifest"  # readers of Parquet pass over names that begin so
 ROWS = 2000  # that wait at most to be written
@@ -38,13 +39,23 @@ def row(**values: Any) -> dict[str, Any]:
     return {"in": values.pop("source")} | {name: values.pop(name, None) for name in schema().names[1:]} | values
 
 
+def file_of(out: str) -> str:
+    """The packed file that a picture lies in; "" of a picture that is a file itself, whose name may have a # too.
+
+    >>> file_of("kindling-0123456789abcdef.tar#photo #2.png"), file_of("photo #2.png")
+    ('kindling-0123456789abcdef.tar', '')
+    """
+    head, mark, _ = out.partition("#")
+    return head if mark and is_ours(head) else ""
+
+
 def member_of(out: str) -> str:
     """The name of a picture, whatever file it is packed into.
 
-    >>> member_of("kindling-0123456789abcdef.tar#trip/night_kindle.png"), member_of("trip/night_kindle.png")
-    ('trip/night_kindle.png', 'trip/night_kindle.png')
+    >>> member_of("kindling-0123456789abcdef.tar#trip/#1_kindle.png"), member_of("kindling-day#2.png")
+    ('trip/#1_kindle.png', 'kindling-day#2.png')
     """
-    return out.rpartition("#")[2] if out.startswith(("kindling-", "#")) else out
+    return out.removeprefix(f"{file_of(out)}#") if file_of(out) else out
 
 
 class Manifest:
@@ -73,7 +84,7 @@ class Manifest:
         self._number = 0
 
     def plan(self, outs: Sequence[str]) -> None:
-        """Say what this run is about to write, before it does."""
+        """Say what this run is about to write, before it does. outs: as rows have them; none of them is there."""
         import pyarrow as pa
 
         name = f"plan-{self.run}.parquet"

@@ -7,6 +7,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import shutil
 import time
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
@@ -21,6 +22,8 @@ __all__ = ["Place", "fetch", "is_url", "opened", "parted", "sha256"]
 ATTEMPTS = 4  # of a request that may fail for no lasting reason
 PAUSE = 0.5  # seconds before the second attempt, doubled before each further one
 AT_ONCE = {"s3", "gs", "gcs", "abfs", "abfss", "az"}  # there an object is seen only when all of it is written
+# What os.link says where a file system has no hard links, or not this one.
+NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EXDEV, errno.EMLINK)
 LASTING = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
 Result = TypeVar("Result")
 
@@ -98,7 +101,10 @@ class Place:
             self.where = str(self.path)
 
     def filled(self, names: Iterable[str]) -> set[str]:
-        """Those that are there and not empty; a link counts, wherever it leads."""
+        """Those that are there and not empty; a link counts, wherever it leads. Behind a URL all of it is listed once.
+
+        For a few names of many `filled_one` is quicker.
+        """
         if not self.remote:
             return {name for name in names if _is_filled(self.path / name)}
         there = self._listed("", True)
@@ -142,9 +148,9 @@ class Place:
             except FileExistsError:
                 return False
             except OSError as error:
-                if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EXDEV, errno.EMLINK):
+                if error.errno not in NO_LINKS:
                     raise
-                if os.path.lexists(target):  # a file system without hard links
+                if os.path.lexists(target):
                     return False
                 move_into_place(source, target)
         return True
@@ -173,6 +179,15 @@ class Place:
                     system.delete_file(f"{root.rstrip('/')}/{name}")
                 else:
                     (self.path / name).unlink()
+
+    def clear(self, folder: str) -> None:
+        """Delete a folder and all that is in it; what cannot be deleted stays, and is no more than in the way."""
+        if not self.remote:
+            shutil.rmtree(self.path / folder, ignore_errors=True)
+            return
+        system, root = filesystem(self.where)
+        with contextlib.suppress(OSError):
+            system.delete_dir(f"{root.rstrip('/')}/{folder}")
 
     def forget(self, folder: str) -> None:
         """Delete a folder that was made for nothing, and this one too, if they are empty."""

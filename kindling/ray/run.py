@@ -1,7 +1,6 @@
 """Photos enhanced on Ray: what is missing is found, spread over actors, and written into the manifest as it is done."""
 
 import contextlib
-import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -15,8 +14,8 @@ from kindling.core.optional import import_framework
 from kindling.enhancing.needed import check_needed
 from kindling.photos.jobs import Naming, aim, plan
 from kindling.ray import cluster, shards
-from kindling.ray.blocks import blocks
-from kindling.ray.manifest import Manifest, row
+from kindling.ray.blocks import batched, blocks
+from kindling.ray.manifest import Manifest, file_of, member_of, row
 from kindling.ray.places import Place
 from kindling.ray.sources import Source, gather
 from kindling.ray.workers import Enhancer, Order, To, work_folder
@@ -88,9 +87,9 @@ def enhance(
 
     inputs: as `kindling.ray.sources.gather` has them. to: a file for each picture, or Parquet or tar files of `batch`
     pictures. What the manifest in `out` lists, and is there, is not made again; other files that are there are refused,
-    left (skip_existing) or overwritten (force). dials: of `kindling.enhancing.render.enhance_file`. address: of a Ray
-    cluster; by default Ray runs on this machine, for as long as this takes. actors: processes that hold the model.
-    progress: told of the summary as it grows.
+    left (skip_existing) or overwritten (force). Packed files without a manifest are refused, unless `force`. dials: of
+    `kindling.enhancing.render.enhance_file`. address: of a Ray cluster; by default Ray runs on this machine, as long as
+    this takes. actors: processes that hold the model. progress: told of the summary as it grows.
 
     Returns the summary, in which a photo that failed is a sentence. On Ctrl-C the manifest lists what is done, and
     KeyboardInterrupt goes on. Raises KindlingError where no photo is found, names clash, files are in the way, the
@@ -103,17 +102,18 @@ def enhance(
     if not place.remote and aim(out, [source.found for source in sources.photos]) is not None:
         raise KindlingError(f"{out}: is the name of a picture, and --on ray writes into a folder; end it with /")
     manifest = Manifest(place)
-    tasks = _missing(sources.photos, place, manifest, naming, to, force, skip_existing)
+    tasks, before = _missing(sources.photos, place, manifest, naming, to, force, skip_existing)
     summary = Summary(total=len(sources.photos), left=len(tasks), said=sources.said)
-    if to != "files":
-        _delete_orphans(place, manifest)
     if not tasks:
+        _delete_orphans(place, manifest, manifest.planned, tasks)
         manifest.close(settled=True)
         return summary
     summary.weights = cluster.read_weights(weights, runtime, device, precision, family)
     _check(summary.weights, naming, dials or {})
-    if to == "files":
-        manifest.plan([out for task in tasks for out in task["outs"] if out])
+    _delete_orphans(place, manifest, manifest.planned, tasks)
+    manifest.planned -= before
+    planned = _planned(tasks, place, to, batch, before)
+    manifest.plan(planned)
     order = {
         "where": place.where, "run": manifest.run, "naming": naming, "dials": dict(dials or {}), "to": to,
         "batch": batch, "force": force,
@@ -134,14 +134,12 @@ def enhance(
         # What was put in place and not told in time gets its row. A Ray of our own has ended by now, so no actor
         # writes any more and the plan is no longer needed.
         if to == "files" and not settled:
-            manifest.add(_untold(tasks, place, manifest))
+            manifest.add(_untold(tasks, place, manifest, before))
         settled = settled or not cluster.goes_on(address)
-        folder = work_folder(place.where, manifest.run)
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
+        place.clear(work_folder(manifest.run))
         manifest.close(settled)
-        if to != "files":
-            _delete_orphans(place, manifest)
+        if settled:
+            _delete_orphans(place, manifest, planned, tasks)
         summary.seconds = time.monotonic() - started
     return summary
 
@@ -153,21 +151,26 @@ def _check(weights, naming, dials):
 
 
 def _missing(photos, place, manifest, naming, to, force, skip_existing):
-    """A row for each photo of which a picture is to be made. Raises KindlingError where something is in the way."""
+    """A row for each photo of which a picture is to be made, and the pictures that were there and are to be made anew.
+
+    Raises KindlingError where something is in the way.
+    """
     base = ELSEWHERE if place.remote else place.path
     by_path = {source.found.path: source for source in reversed(photos)}
     jobs = plan([source.found for source in photos], f"{base}/", naming, force=True)
     _refuse_other_form(manifest, place, to)
+    if to != "files" and not force:
+        _refuse_unlisted(manifest, place)
     outs = {job.photo: [target.relative_to(base).as_posix() for target in job.targets.values()] for job in jobs}
     every = [out for names in outs.values() for out in names]
     there = place.filled(every) if to == "files" else set(place.names())
-    tasks, foreign = [], []
+    tasks, foreign, before = [], [], set()
     for photo, names in outs.items():
         source = by_path[photo]
         wanted = []
         for name in names:
             of, stored = manifest.done.get(name, (None, name))
-            is_there = (stored.partition("#")[0] if to != "files" else name) in there
+            is_there = (file_of(stored) if to != "files" else name) in there
             if is_there and of == source.label and not force:
                 wanted.append("")
                 continue
@@ -176,6 +179,8 @@ def _missing(photos, place, manifest, naming, to, force, skip_existing):
                 wanted.append("")
                 continue
             wanted.append(name)
+            if to == "files" and is_there and force:
+                before.add(name)
         if any(wanted):
             tasks.append(_task(source, wanted))
     if foreign and not skip_existing:
@@ -183,7 +188,19 @@ def _missing(photos, place, manifest, naming, to, force, skip_existing):
             "the output exists already", [f"{place.where}/{name}" for name in foreign],
             "give another folder, --skip-existing to leave it, or --force to overwrite",
         )  # fmt: skip
-    return tasks
+    return tasks, before
+
+
+def _planned(tasks, place, to, batch, before):
+    """What the manifest is going to call the pictures, but for those, or packed files, that are there already."""
+    if to == "files":
+        return [out for task in tasks for out in task["outs"] if out and out not in before]
+    there = set(place.names())
+    chunks = [chunk for block in blocks(tasks, batch) for chunk in batched(block, batch)]
+    named = [(shards.name_of_all(chunk, to), chunk) for chunk in chunks]
+    return [
+        f"{file}#{out}" for file, chunk in named if file not in there for task in chunk for out in task["outs"] if out
+    ]
 
 
 def _task(source: Source, outs: list[str]) -> dict[str, Any]:
@@ -205,20 +222,38 @@ def _rows(ray, tasks, order, weights, share):
             yield table.to_pylist()
 
 
-def _untold(tasks, place, manifest):
-    outs = {out: task["in"] for task in tasks for out in task["outs"] if out}
+def _untold(tasks, place, manifest, before):
+    """Rows of pictures that are there and have none. before: were there already, so nobody knows who made them."""
+    outs = {out: task["in"] for task in tasks for out in task["outs"] if out and out not in before}
     missing = [out for out, source in outs.items() if manifest.done.get(out, (None,))[0] != source]
     return [row(source=outs[out], out=out, sha256=place.digest(out)) for out in place.filled(missing)]
 
 
 def _refuse_other_form(manifest, place, to):
-    packed = {out for _, out in manifest.done.values() if "#" in out and shards.is_ours(out.partition("#")[0])}
-    if manifest.done and bool(packed) != (to != "files"):
+    packed = any(file_of(out) for _, out in manifest.done.values())
+    if manifest.done and packed != (to != "files"):
         form = "packed" if packed else "a file each"
         raise KindlingError(f"{place.where}: the pictures in it are {form}, by its manifest; give another folder")
 
 
-def _delete_orphans(place, manifest):
-    """Packed files that a killed run wrote and did not come to list: their photos are done anew."""
-    listed = {out.partition("#")[0] for _, out in manifest.done.values()}
-    place.delete(name for name in place.names() if shards.is_ours(name) and name not in listed)
+def _refuse_unlisted(manifest, place):
+    """Packed files without a manifest may be all the pictures that there are."""
+    planned = {file_of(out) for out in manifest.planned}
+    found = [name for name in place.names() if shards.is_ours(name) and name not in planned]
+    if found and not manifest.done:
+        raise KindlingError.of(
+            f"{place.where}: no manifest says what is in its packed files", found,
+            "give another folder, or --force to make all pictures anew",
+        )  # fmt: skip
+
+
+def _delete_orphans(place, manifest, planned, tasks):
+    """Packed files that were planned, written and not listed, as by a killed run, where all in them is made anew.
+
+    So those of another run, which may be going on, stay unless their photos are of this run too.
+    """
+    listed = {file_of(out) for _, out in manifest.done.values()}
+    elsewhere = {out for task in tasks for out in task["outs"] if out} | manifest.done.keys()
+    needed = {file_of(out) for out in planned if member_of(out) not in elsewhere}
+    if orphans := {file_of(out) for out in planned} - listed - needed - {""}:
+        place.delete(name for name in place.names() if name in orphans)

@@ -3,14 +3,14 @@
 import hashlib
 import io
 import tarfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from kindling.core.errors import KindlingError
 from kindling.ray.places import opened
 from kindling.ray.sources import column_of
 
-__all__ = ["contents", "is_ours", "name_of", "packed"]
+__all__ = ["contents", "is_ours", "name_of", "name_of_all", "packed"]
 
 ENDS = {"parquet": "parquet", "webdataset": "tar"}
 PREFIX = "kindling-"
@@ -41,6 +41,11 @@ def name_of(labels: Sequence[str], to: str) -> str:
     """The name of the file of these photos' pictures: the same for the same photos, so that a retry replaces it."""
     digest = hashlib.sha256("\n".join(labels).encode("utf-8", "surrogateescape")).hexdigest()
     return f"{PREFIX}{digest[:DIGITS]}.{ENDS[to]}"
+
+
+def name_of_all(tasks: Iterable[Mapping[str, Any]], to: str) -> str:
+    """The name of the file of the pictures of rows of `kindling.ray.run.TASK`, known before any of them is made."""
+    return name_of([f"{task['in']}\n{out}" for task in tasks for out in task["outs"] if out], to)
 
 
 def is_ours(name: str) -> bool:

@@ -63,7 +63,7 @@ def gather(inputs: Sequence[str], recursive: bool = False, out: str = "") -> Sou
         if is_url(text):
             gathered.photos += _behind(text, recursive)
         elif Path(text).suffix.lower() == ".txt" and Path(text).is_file():
-            gathered.photos += _listed(Path(text), recursive)
+            gathered.photos += _listed(os.path.abspath(text))
         elif packed := _packed_in(text):
             gathered.photos += [source for file in packed for source in _unpacked(os.path.abspath(file))]
         else:
@@ -79,22 +79,30 @@ def gather(inputs: Sequence[str], recursive: bool = False, out: str = "") -> Sou
 
 
 def column_of(schema: Any, path: str) -> tuple[str, str | None]:
-    """The columns of photos and of their names in a Parquet file: bytes, and name or path, or a struct of the two."""
+    """The columns of photos and of their names in a Parquet file: bytes, and name or path, or a struct of the two.
+
+    A column of names holds text. Raises KindlingError where no column, or more than one, may be the photos.
+    """
     import pyarrow.types as types
 
     def is_bytes(kind: Any) -> bool:
         return bool(types.is_binary(kind) or types.is_large_binary(kind))
 
+    def is_text(kind: Any) -> bool:
+        kind = kind.value_type if types.is_dictionary(kind) else kind
+        return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
+
     for entry in schema:
         if types.is_struct(entry.type):
             inside = {part.name: part.type for part in entry.type}
             if "bytes" in inside and is_bytes(inside["bytes"]):
-                return f"{entry.name}.bytes", f"{entry.name}.path" if "path" in inside else None
+                return f"{entry.name}.bytes", f"{entry.name}.path" if is_text(inside.get("path")) else None
     binary = [entry.name for entry in schema if is_bytes(entry.type)]
     column = "bytes" if "bytes" in binary else binary[0] if len(binary) == 1 else None
     if column is None:
         raise KindlingError(f"{path}: expected a column `bytes`, or one of bytes in all; there are {schema.names}")
-    return column, next((name for name in NAMES if name in schema.names and name not in binary), None)
+    texts = {entry.name for entry in schema if is_text(entry.type)}
+    return column, next((name for name in NAMES if name in texts), None)
 
 
 def _packed_in(text: str) -> list[str]:
@@ -164,8 +172,7 @@ def _behind(url: str, recursive: bool) -> Iterable[Source]:
     if suffix in SUFFIXES:
         return [_remote(url, Path())]
     if suffix == ".txt":
-        with opened(url) as file:
-            return _of_lines(bytes(file.read()).decode("utf-8"), url, recursive)
+        return _listed(url)
     from pyarrow import fs
 
     system, root = filesystem(url.rstrip("/"))
@@ -188,15 +195,16 @@ def _remote(url: str, below: Path) -> Source:
     return Source(label=url, found=Found(Path(url), below), location=url)
 
 
-def _listed(file: Path, recursive: bool) -> Iterable[Source]:
-    return _of_lines(file.read_text(encoding="utf-8"), str(file), recursive)
-
-
-def _of_lines(text: str, called: str, recursive: bool) -> Iterable[Source]:
+def _listed(url: str) -> Iterable[Source]:
     """A list: photos keep the folders that they do not have in common."""
+    with opened(url) as file:
+        try:
+            text = bytes(file.read()).decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise KindlingError(f"{url}: is not text in UTF-8: {error}") from error
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
     if not lines:
-        raise KindlingError(f"{called}: there is no path or URL in this list")
+        raise KindlingError(f"{url}: there is no path or URL in this list")
     urls = [line if is_url(line) else os.path.abspath(line.removeprefix("file://")) for line in lines]
     if any(PurePosixPath(url).suffix.lower() in PACKED for url in urls):
         return [source for url in urls for source in _unpacked(url)]

@@ -5,6 +5,7 @@ made in a folder of this run inside the manifest's, and gets its name in one ste
 folder is deleted at the end.
 """
 
+import contextlib
 import hashlib
 import os
 import tempfile
@@ -15,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from kindling.core.errors import KindlingError
+from kindling.core.files import reason
 from kindling.enhancing import memory
 from kindling.enhancing.render import enhance_file
 from kindling.photos.jobs import Job, Naming
@@ -26,7 +28,7 @@ from kindling.ray.manifest import FOLDER, row, schema
 from kindling.ray.places import Place, fetch, is_url, sha256
 from kindling.runtimes import RUNTIMES
 
-__all__ = ["Enhancer", "Order", "To", "open_quietly", "work_folder"]
+__all__ = ["Enhancer", "Order", "To", "open_quietly", "sentence", "work_folder"]
 
 To = Literal["files", "parquet", "webdataset"]
 DEATHS = 5  # of workers on one photo, after which it is left and named
@@ -56,10 +58,19 @@ def open_quietly(weights: Weights) -> Any:
     return weights.opened()
 
 
-def work_folder(where: str, run: str) -> Path | None:
-    """Where the pictures of a run are made: beside their place, or, None, in a temporary folder of each node."""
-    place = Place(where)
-    return None if place.remote else place.path / FOLDER / f"work-{run}"
+def work_folder(run: str) -> str:
+    """Where in OUT a run keeps what it needs for as long as it goes on: marks, and pictures that are being made.
+
+    Behind a URL these are made in a temporary folder of each node.
+    """
+    return f"{FOLDER}/work-{run}"
+
+
+def sentence(error: KindlingError | MemoryError | OSError, label: str, photo: Path | None = None) -> str:
+    """Why a photo was not enhanced. label: what the person calls it. photo: the file that it was for the error."""
+    said = reason(error) if isinstance(error, OSError) else str(error)
+    said = (said.replace(str(photo), label) if photo else said) or "there is not enough memory for it"
+    return said if label in said else f"{label}: {said}"
 
 
 class Enhancer:
@@ -94,13 +105,13 @@ class Enhancer:
         """The pictures of these photos in one file, which is there as a whole or not at all."""
         made = [result for task, content in chunk for result in self._photo(task, content)]
         good = [(entry, data) for entry, data in made if data is not None]
-        name = shards.name_of([f"{entry['in']}\n{entry['out']}" for entry, _ in good], self.order.to)
+        name = shards.name_of_all([task for task, _ in chunk], self.order.to)
         if good:
             try:
                 self.place.write(name, shards.packed(good, self.order.to))
             except KindlingError as error:
-                return [{**entry, "out": f"#{entry['out']}", "sha256": None, "error": str(error)} for entry, _ in made]
-        return [{**entry, "out": f"{'' if data is None else name}#{entry['out']}"} for entry, data in made]
+                return [{**entry, "sha256": None, "error": str(error)} for entry, _ in made]
+        return [entry if data is None else {**entry, "out": f"{name}#{entry['out']}"} for entry, data in made]
 
     def _photo(self, task: Mapping[str, Any], content: Any) -> list[tuple[dict[str, Any], bytes | None]]:
         """A row for each picture of one photo, and, where these are packed, its bytes; or a row that says why not.
@@ -109,18 +120,21 @@ class Enhancer:
         """
         started = time.monotonic()
         outs = [out for out in task["outs"] if out]
-        folder = work_folder(self.order.where, self.order.run)
+        folder = None if self.place.remote else self.place.path / work_folder(self.order.run)
         try:
             if isinstance(content, KindlingError):
                 raise content
             if folder is not None:
                 folder.mkdir(parents=True, exist_ok=True)
-            mark = _Mark(folder, task["in"])
-            with tempfile.TemporaryDirectory(dir=folder) as inside:
-                made = self._pictures(task, content, Path(inside))
-            mark.erase()
+            mark = _Mark(self.place, self.order.run, task["in"])
+            try:
+                with tempfile.TemporaryDirectory(dir=folder) as inside:
+                    made = self._pictures(task, content, Path(inside))
+            finally:
+                mark.erase()  # not reached in a worker that is killed
         except (KindlingError, MemoryError, OSError) as error:
-            return [(row(source=task["in"], out=outs[0], seconds=time.monotonic() - started, error=str(error)), None)]
+            said = sentence(error, task["in"])
+            return [(row(source=task["in"], out=outs[0], seconds=time.monotonic() - started, error=said), None)]
         finally:
             self.model.rest()
         seconds = (time.monotonic() - started) / len(made)
@@ -132,7 +146,7 @@ class Enhancer:
         files = self.order.to == "files"
         outs = {key: out for key, out in zip(self.keys, task["outs"], strict=True) if out}
         # A picture that is there was made before this worker's forerunner, or the whole run, was killed.
-        there = self.place.filled(outs.values()) if files and not self.order.force else set()
+        there = {out for out in outs.values() if files and not self.order.force and self.place.filled_one(out)}
         photo = _photo_file(task, content, inside)
         (inside / "pictures").mkdir()
         targets = {key: inside / "pictures" / PurePosixPath(out).name for key, out in outs.items() if out not in there}
@@ -143,8 +157,7 @@ class Enhancer:
                     Job(photo, targets, self.order.naming.ratios), self.model, lost=lost.append, **self.order.dials
                 )
             except (KindlingError, MemoryError) as error:
-                said = str(error).replace(str(photo), task["in"]) or "there is not enough memory for it"
-                raise KindlingError(said if task["in"] in said else f"{task['in']}: {said}") from error
+                raise KindlingError(sentence(error, task["in"], photo)) from error
         about = {"source": task["in"], "pixels": count_pixels(photo), "lost": "\n".join(lost) or None}
         made: list[tuple[dict[str, Any], bytes | None]] = []
         for key, out in outs.items():
@@ -166,22 +179,19 @@ class Enhancer:
 class _Mark:
     """A byte for each time that a photo was begun and not ended, so that one which kills its workers is left alone."""
 
-    def __init__(self, folder: Path | None, label: str):
-        self.file = (
-            folder / "begun" / hashlib.sha1(label.encode("utf-8", "surrogateescape")).hexdigest() if folder else None
-        )
-        if self.file is None:
-            return
-        self.file.parent.mkdir(exist_ok=True)
-        with open(self.file, "ab") as file:
-            file.write(b".")
-        times = self.file.stat().st_size
-        if times > DEATHS:
-            raise KindlingError(f"{label}: {times - 1} workers were killed while they were at it, so it is left")
+    def __init__(self, place: Place, run: str, label: str):
+        """Makes it, or adds to it. Raises KindlingError where the photo is to be left; then the mark stays."""
+        digest = hashlib.sha1(label.encode("utf-8", "surrogateescape")).hexdigest()
+        self.place, self.name = place, f"{work_folder(run)}/begun/{digest}"
+        before = len(place.read(self.name)) if place.filled_one(self.name) else 0
+        if before >= DEATHS:
+            raise KindlingError(f"{label}: {before} workers were killed while they were at it, so it is left")
+        place.write(self.name, b"." * (before + 1))
 
     def erase(self) -> None:
-        if self.file is not None:
-            self.file.unlink(missing_ok=True)
+        """One that cannot be deleted counts as one death: the picture is in place all the same."""
+        with contextlib.suppress(OSError):
+            self.place.delete([self.name])
 
 
 def _photo_file(task: Mapping[str, Any], content: bytes | None, inside: Path) -> Path:

@@ -1,15 +1,18 @@
-"""What needs no Ray: the manifest, places, sources, packed files, and who gets which share."""
+"""What needs no Ray: the manifest, places, sources, packed files, who gets which share, and where Ray is looked for."""
 
 import doctest
+import errno
 import importlib
 import io
 import os
 import tarfile
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image
 
 from kindling.core.errors import KindlingError
+from kindling.ray import cluster
 from kindling.ray.cluster import share_of
 from kindling.ray.places import Place
 from tests.support.photos import noise
@@ -50,6 +53,30 @@ def test_more_actors_than_cores_are_refused():
         share_of({"CPU": 4}, 5)
 
 
+@pytest.mark.parametrize(
+    ("address", "environment", "expected"),
+    [
+        (None, None, "local"),
+        ("auto", None, "auto"),
+        (None, "10.0.0.1:6379", "10.0.0.1:6379"),
+        ("local", "x:1", "local"),
+    ],
+)
+def test_only_a_cluster_that_was_named_is_joined(monkeypatch, address, environment, expected):
+    """Without an address ray.init would join one that `ray start` left on this machine, and refuse a size for it."""
+    told = {}
+    data = SimpleNamespace(DataContext=SimpleNamespace(get_current=SimpleNamespace))
+    ray = SimpleNamespace(is_initialized=lambda: False, init=told.update, shutdown=lambda: None, data=data)
+    monkeypatch.setattr(cluster, "import_framework", lambda *_: ray)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    if environment:
+        monkeypatch.setenv("RAY_ADDRESS", environment)
+    with cluster.connected(address):
+        assert told["address"] == expected
+    assert ("object_store_memory" in told) == (expected == "local")
+    assert cluster.goes_on(address) == (expected != "local")
+
+
 @pytest.mark.parametrize("scheme", ["", "local://"])
 def test_a_place_never_writes_over_what_is_there(tmp_path, scheme):
     """scheme: local:// is fsspec's, which goes the way of every other URL."""
@@ -67,6 +94,28 @@ def test_a_place_never_writes_over_what_is_there(tmp_path, scheme):
     place.delete(["a/x.png", "gone.png"])
     assert place.names("a") == []
     assert not list((tmp_path / "out").rglob(".kindling-*"))
+
+
+def test_a_file_system_without_hard_links(tmp_path, monkeypatch):
+    def link(*_):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(os, "link", link)
+    place = Place(str(tmp_path))
+    for number in (1, 2):
+        (tmp_path / f"made{number}").write_text(str(number))
+    assert place.claim("x.png", tmp_path / "made1")
+    assert not place.claim("x.png", tmp_path / "made2")
+    assert place.read("x.png") == b"1"
+
+
+@pytest.mark.parametrize("scheme", ["", "local://"])
+def test_a_folder_of_a_place_is_cleared(tmp_path, scheme):
+    place = Place(f"{scheme}{tmp_path}")
+    place.write("a/b/c.png", b"1")
+    place.clear("a")
+    place.clear("gone")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_row_a_picture_and_the_latest_counts(tmp_path):
@@ -139,7 +188,7 @@ def test_photos_in_a_tar(tmp_path):
     assert [held for _, held in contents(tasks, 16)] == [png(1), png(2)]
 
 
-@pytest.mark.parametrize("form", ["plain", "struct", "nameless"])
+@pytest.mark.parametrize("form", ["plain", "struct", "nameless", "numbered", "numbered struct"])
 def test_photos_in_parquet(tmp_path, form):
     import pyarrow.parquet as parquet
 
@@ -148,10 +197,12 @@ def test_photos_in_parquet(tmp_path, form):
         "plain": {"bytes": pictures, "path": names, "label": [1] * 5},
         "struct": {"image": [{"bytes": b, "path": n} for b, n in zip(pictures, names, strict=True)]},
         "nameless": {"photo": pictures},
+        "numbered": {"photo": pictures, "key": range(5)},
+        "numbered struct": {"image": [{"bytes": b, "path": n} for n, b in enumerate(pictures)]},
     }[form]
     parquet.write_table(pa.table(table), tmp_path / "p.parquet", row_group_size=3)
     photos = gather([str(tmp_path / "p.parquet")]).photos
-    called = [f"p-{n:06d}" for n in range(5)] if form == "nameless" else names
+    called = names if form in ("plain", "struct") else [f"p-{n:06d}" for n in range(5)]
     assert [photo.found.path.name for photo in photos] == called
     assert [(photo.at, photo.size) for photo in photos] == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1)]
     tasks = [{"in": p.label, "kind": p.kind, "location": p.location, "at": p.at, "size": p.size} for p in photos]
@@ -184,12 +235,14 @@ def test_a_folder_behind_a_url(tmp_path):
         ("x.tar", b"nothing of the kind", "not a tar file that can be read"),
         ("x.parquet", b"nothing of the kind", "not a Parquet file that can be read"),
         ("x.txt", b"\n", "there is no path or URL in this list"),
+        ("x.txt", b"/photos/\xe9.png\n", "is not text in UTF-8"),
     ],
 )
-def test_wrong_sources_are_named(tmp_path, name, content, said):
+@pytest.mark.parametrize("scheme", ["", "local://"])
+def test_wrong_sources_are_named(tmp_path, scheme, name, content, said):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(KindlingError, match=f"{name}: .*{said}"):
-        gather([str(tmp_path / name)])
+        gather([f"{scheme}{tmp_path}/{name}"])
 
 
 def test_an_unknown_scheme_is_named():

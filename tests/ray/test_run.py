@@ -1,5 +1,6 @@
 """Runs on Ray: the pictures and figures of one process, a manifest that says what is there, and what a kill leaves."""
 
+import contextlib
 import hashlib
 import io
 import os
@@ -16,6 +17,8 @@ from PIL import Image
 
 import kindling.ray
 from kindling.cli import main
+from kindling.ray.manifest import Manifest
+from kindling.ray.places import Place
 from tests.support.photos import noise
 
 parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed: pip install -e '.[ray]'")
@@ -36,8 +39,9 @@ def alone(photos, seeded_npz, tmp_path_factory):
 def enhance(ray, photos, seeded_npz, tmp_path, capsys):
     """`kindling enhance --on ray` into tmp_path/out; returns (exit code, stdout, stderr)."""
 
-    def run(*arguments, inputs=(photos,)):
+    def run(*arguments, inputs=(photos,), actors=1):  # each takes seconds to import PyTorch
         given = ["enhance", *inputs, "-o", tmp_path / "out", "--recursive", "--weights", seeded_npz, "--on", "ray"]
+        given += ["--actors", actors] if actors else []
         code = main([str(word) for word in [*given, "--batch", 3, *arguments]])
         return code, *capsys.readouterr()
 
@@ -62,7 +66,7 @@ def digests(rows):
 
 def test_the_pictures_of_one_process(enhance, alone, photos, tmp_path):
     """Every byte; a bad photo is a row and a sentence; a second run does what is missing, and what is foreign stays."""
-    code, out, err = enhance()
+    code, out, err = enhance(actors=None)
     assert code == 2
     assert "broken.jpg: damaged or not readable as a photo" in err
     assert f"{len(alone)} of {len(alone) + 1} photos enhanced into" in out
@@ -95,7 +99,7 @@ def test_the_pictures_of_one_process(enhance, alone, photos, tmp_path):
 
 
 @pytest.mark.parametrize("to", ["parquet", "webdataset"])
-def test_packed_in_and_out(enhance, alone, tmp_path, to):
+def test_packed_in_and_out(enhance, alone, photos, tmp_path, to):
     """Pictures packed by one run are the photos of the next."""
     assert enhance("--to", to)[0] == 2
     made = {}
@@ -111,8 +115,10 @@ def test_packed_in_and_out(enhance, alone, tmp_path, to):
     listed = {out.partition("#")[2]: digest for out, digest in digests(rows_of(tmp_path / "out")).items()}
     assert listed == {name: hashlib.sha256(data).hexdigest() for name, data in alone.items()}
     shards = set(files_of(tmp_path / "out"))
-    (tmp_path / "out" / f"kindling-{'0' * 16}.{'tar' if to == 'webdataset' else to}").write_bytes(b"of a killed run")
-    assert "0 of" in enhance("--to", to)[1]
+    orphan = f"kindling-{'0' * 16}.{'tar' if to == 'webdataset' else to}"
+    (tmp_path / "out" / orphan).write_bytes(b"of a killed run")
+    Manifest(Place(str(tmp_path / "out"))).plan([f"{orphan}#n0_kindle.png"])
+    assert "0 of 7" in enhance("--to", to, inputs=sorted(photos.glob("n*")))[1]
     assert set(files_of(tmp_path / "out")) == shards
 
     (tmp_path / "out").rename(tmp_path / "packed")
@@ -170,13 +176,14 @@ def test_workers_that_are_killed(enhance, seeded_npz, tmp_path):
 
 
 def actors():
-    """The processes that hold a model, by the title that Ray gives them."""
+    """The processes of this Ray that hold a model, by the title that Ray gives them."""
     import psutil
 
     found = []
-    for process in psutil.process_iter(["cmdline"]):
-        if "MapWorker" in " ".join(process.info["cmdline"] or ()):
-            found.append(process.pid)
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if "MapWorker" in " ".join(process.cmdline()):
+                found.append(process.pid)
     return found
 
 
