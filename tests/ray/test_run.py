@@ -208,7 +208,12 @@ def test_ctrl_c_leaves_a_manifest_of_what_is_done(seeded_npz, tmp_path):
     (tmp_path / "in").mkdir()
     for number in range(60):
         Image.fromarray(noise(64, 64, number)).save(tmp_path / "in" / f"{number:02d}.png")
-    command = [sys.executable, "-m", "kindling.cli", "enhance", "in", "-o", "out", "--weights", str(seeded_npz)]
+    # A job in the background is started with SIGINT ignored, and hands that on to its children: this test, and ours.
+    program = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from kindling.cli import main; sys.exit(main(sys.argv[1:]))"
+    )
+    command = [sys.executable, "-c", program, "enhance", "in", "-o", "out", "--weights", str(seeded_npz)]
     command += ["--on", "ray", "--actors", "1", "--batch", "4"]
     run = subprocess.Popen(
         command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)},
