@@ -118,8 +118,8 @@ def _opened(
         provider = _provider("cpu")
         calls = _calls(made, provider, paths)  # fails alike if the fault is a graph's
         if device != "auto":
-            said = reason(error.__cause__ or error)
-            raise KindlingError(f"ONNX Runtime sees no {device} here that works: {said}") from error
+            why = reason(error.__cause__ or error)
+            raise KindlingError(f"ONNX Runtime sees no {device} here that works: {why}") from error
     return Exported(
         family=made.family,
         runtime="onnx",
