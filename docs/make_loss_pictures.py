@@ -167,7 +167,7 @@ FOUR = {
 
 
 def comparison():
-    """The four losses that the source report compares, and their slopes, which say how much an outlier pulls."""
+    """The four losses that surveys compare, and their slopes, which say how much an outlier pulls."""
     zero = torch.zeros(1, dtype=torch.float64)
     functions = {text: lambda d, f=f: f(d[None], zero) for text, f in FOUR.items()}
     curves("comparison", functions, np.linspace(-1, 1, 4 * STEPS), "d")

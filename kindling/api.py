@@ -89,16 +89,18 @@ def enhance(
     precision: Precision = "float32",
     progress: Callable[[int], None] = lambda pixels: None,
 ) -> Any:
-    """The authors' evaluate.py (Zhang et al., ACM MM 2019) on one photo or a batch of them.
+    """One photo, or a batch of them, made brighter.
+
+    With weights that bring no estimator it is the authors' evaluate.py (Zhang et al., ACM MM 2019); ours bring one.
 
     image: a file's path or its bytes; a PIL image; or an array (h, w), (h, w, 1), (h, w, 3), (h, w, 4) or (n, h, w, 3)
     of uint8, uint16 or floats in [0, 1]. Each photo is stretched to its own minimum and maximum first, as the original
     does. model: what `open_model` gave, or the name of a runtime, whose default weights are then loaded once. ratio:
-    how much lighter, usefully 0 to 5, or "auto", from the photo itself. protocol: "lol", restored * adjusted, or
-    "photo", with the mask and the blend of evaluate.py. Of both, "default" is what suits the weights
-    (kindling/enhancing/ratio.py). tile: pixels, "auto" by the memory at hand, or 0 for none; the result is the same.
-    strength: from 0, the photo itself, to 1. denoise: from 0, no restoration, to 1. device, precision: as in
-    `open_model`, of a model that is only named. progress: told of pixels as they are finished.
+    how much lighter, usefully 0 to 5, or "auto", from the photo itself. protocol: "lol", "blend", "photo" or
+    "adjusted", as in `Prepared.at`. Of both, "default" is what suits the weights (kindling/enhancing/ratio.py). tile:
+    pixels, "auto" by the memory at hand, or 0 for none; the result is the same. strength: from 0, the photo itself, to
+    1. denoise: from 0, no restoration, to 1. device, precision: as in `open_model`, of a model that is only named.
+    progress: told of pixels as they are finished.
 
     Returns a PIL image for a PIL image, and else an array, of the shape and dtype of `image`; of a file (h, w, 3), or
     (h, w, 4) where something shines through, at its own depth. Whole numbers are truncated as the original does; a
@@ -172,9 +174,9 @@ def evaluate(
     low, high: two folders, two photos, or, without high, one folder whose layout is recognised. model: what
     `open_model` gave, or the name of a runtime, which then opens `weights`, by default `default_weights`, on `device`,
     as those of `family` where their names do not tell. ratio: a number, "auto", or "gt", which the partner gives away.
-    protocol: "lol" or "photo", see kindling/evaluating/scores.py. gt_mean: set the brightness to the partner's before
-    measuring. denoise: from 0, no restoration, to 1. results: folders of other methods' pictures, to be measured too,
-    or, without low, alone. out: where pictures and evaluation.csv, .json, .md and .tex go. progress: told of the
+    protocol: "lol", "blend", "photo" or "adjusted", as in `Prepared.at`. gt_mean: set the brightness to the partner's
+    before measuring. denoise: from 0, no restoration, to 1. results: folders of other methods' pictures, to be measured
+    too, or, without low, alone. out: where pictures and evaluation.csv, .json, .md and .tex go. progress: told of the
     evaluation after every picture.
 
     Returns scores, means, and a sentence for everything that could not be measured. Raises KindlingError where there is

@@ -149,6 +149,7 @@ def test_the_docs_tell_the_floors():
     told = [{_room(name) for name in re.findall(r"`(.*?)`", rooms)} for _, rooms in table]
     known = [{room for room in rooms if room in MODULES} for rooms in FLOORS]
     assert told[::-1] == known
+    assert [int(number) for number, _ in table][::-1] == list(range(-1, len(FLOORS) - 1))
 
 
 def _room(name):

@@ -1,9 +1,10 @@
 """The rule for the layers of slim, tf.layers and Keras: which variables one has, and how PyTorch keeps them.
 
 A kind turns a layer's arrays from TensorFlow's roles (kernel, bias, gamma, ...) into PyTorch's leaves (weight, bias,
-running_mean, ...) and back, bit for bit: values are moved, never computed. What the two frameworks do not have in
-common is filled with the number that does nothing (a missing gamma is 1), and where that number is another one on the
-way back, the way back is refused.
+running_mean, ...) and back, bit for bit: values are moved, not computed. The one sum is made on the way back of an LSTM
+that PyTorch has trained further: its two biases are one in TensorFlow (recurrent.py). What the two frameworks do not
+have in common is filled with the number that does nothing (a missing gamma is 1), and where that number is another one
+on the way back, the way back is refused.
 """
 
 from collections.abc import Callable, Mapping

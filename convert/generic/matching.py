@@ -5,16 +5,19 @@ that it is doubtful. The port is described by its modules, so nothing here needs
 """
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from kindling.core.spelling import likeness, words
+from kindling.core.spelling import likenesses, words
 
 from .carrying import COUNTER
 from .layers import VARIABLE, Array, Misfit
 from .layers_found import Guess, Layer
 from .table import KINDS, Shape
+
+Pair = tuple[int, int]  # a layer and a place, by their numbers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,14 +96,8 @@ def _pairs(places: Sequence[Place]) -> Iterator[Place]:
 
 def matched(layers: Sequence[Layer], places: Sequence[Place], weights: Mapping[str, Array]) -> list[Match]:
     """Every layer with the place that it most likely fills, in the order of the layers."""
-    fits = {
-        (i, j): guess
-        for i, layer in enumerate(layers)
-        for j, place in enumerate(places)
-        if (guess := _fit(layer, place, weights)) is not None
-    }
-    sure = _sure(layers, places, fits)
-    rest = {pair: guess for pair, guess in fits.items() if not _touches(pair, sure, places)}
+    fits = _fits(layers, places, weights)
+    sure, rest = _sure(layers, places, fits)
     chosen = {**{i: (j, ()) for i, j in sure.items()}, **_likeliest(layers, places, rest)}
     matches = []
     for i, layer in enumerate(layers):
@@ -114,6 +111,20 @@ def matched(layers: Sequence[Layer], places: Sequence[Place], weights: Mapping[s
         doubts = (*doubts, *([guess.doubt] if guess.doubt else ()))
         matches.append(Match(layer=layer, guess=guess, place=places[j], doubts=doubts))
     return matches
+
+
+def _fits(layers: Sequence[Layer], places: Sequence[Place], weights: Mapping[str, Array]) -> dict[Pair, Guess]:
+    """(layer, place) -> the guess by which the one fits the other. Places that differ in name alone are tried once."""
+    looks = [(place.classes, tuple(place.shapes.items()), tuple(place.options.items())) for place in places]
+    fits = {}
+    for i, layer in enumerate(layers):
+        tried: dict[Any, Guess | None] = {}
+        for j, (look, place) in enumerate(zip(looks, places, strict=True)):
+            if look not in tried:
+                tried[look] = _fit(layer, place, weights)
+            if (guess := tried[look]) is not None:
+                fits[i, j] = guess
+    return fits
 
 
 def _fit(layer: Layer, place: Place, weights: Mapping[str, Array]) -> Guess | None:
@@ -135,27 +146,30 @@ def _fit(layer: Layer, place: Place, weights: Mapping[str, Array]) -> Guess | No
     return None
 
 
-def _sure(layers: Sequence[Layer], places: Sequence[Place], fits: Mapping[tuple[int, int], Guess]) -> dict[int, int]:
-    """Layer -> place, where both are called the same, or nothing else is left that either could be."""
-    sure: dict[int, int] = {}
-    called = {pair for pair in fits if words(layers[pair[0]].scope) == words(places[pair[1]].name)}
-    for i, j in called:
-        if sum(a == i for a, _ in called) == 1 and sum(b == j for _, b in called) == 1:
-            sure[i] = j
+def _sure(
+    layers: Sequence[Layer], places: Sequence[Place], fits: Collection[Pair]
+) -> tuple[dict[int, int], list[Pair]]:
+    """(layer -> place, where both are called the same, or nothing else is left that either could be; what is left)."""
+    scopes, names = [words(layer.scope) for layer in layers], [words(place.name) for place in places]
+    keys = [_keys(place) for place in places]
+    sure = dict(_alone([(i, j) for i, j in fits if scopes[i] == names[j]]))
+    taken = {key for j in sure.values() for key in keys[j]}
+    left = list(fits)
     while True:
-        left = [pair for pair in fits if not _touches(pair, sure, places)]
-        only = [(i, j) for i, j in left if sum(a == i for a, _ in left) == 1 and sum(b == j for _, b in left) == 1]
+        left = [(i, j) for i, j in left if i not in sure and taken.isdisjoint(keys[j])]
+        only = _alone(left)
         if not only:
-            return sure
-        sure |= dict(only[:1])
+            return sure, left
+        for i, j in only:
+            if taken.isdisjoint(keys[j]):  # of two that share half a place the first has it
+                sure[i] = j
+                taken |= keys[j]
 
 
-def _touches(pair: tuple[int, int], sure: Mapping[int, int], places: Sequence[Place]) -> bool:
-    """Whether a layer or a place, or half of it, is taken already."""
-    if pair[0] in sure:
-        return True
-    taken = [places[j] for j in sure.values()]
-    return any(_keys(places[pair[1]]) & _keys(place) for place in taken)
+def _alone(pairs: Sequence[Pair]) -> list[Pair]:
+    """Those of which neither the layer nor the place is in another pair."""
+    of_layer, of_place = Counter(i for i, _ in pairs), Counter(j for _, j in pairs)
+    return [(i, j) for i, j in pairs if of_layer[i] == of_place[j] == 1]
 
 
 def _keys(place: Place) -> set[tuple[str, str]]:
@@ -165,7 +179,7 @@ def _keys(place: Place) -> set[tuple[str, str]]:
 
 
 def _likeliest(
-    layers: Sequence[Layer], places: Sequence[Place], fits: Mapping[tuple[int, int], Guess]
+    layers: Sequence[Layer], places: Sequence[Place], fits: Collection[Pair]
 ) -> dict[int, tuple[int, tuple[str, ...]]]:
     """Layer -> (place, why it is doubtful), by likeness of names and by order, the best of all assignments."""
     import numpy as np
@@ -176,13 +190,20 @@ def _likeliest(
         return {}
     never = 1e3
     cost = np.full((len(rows), len(columns)), never)
+    row_of, column_of = ({number: k for k, number in enumerate(numbers)} for numbers in (rows, columns))
+    fitting: dict[int, list[int]] = {}
     for i, j in fits:
-        order = abs(rows.index(i) / len(rows) - columns.index(j) / len(columns))
-        cost[rows.index(i), columns.index(j)] = 1 - likeness(layers[i].scope, places[j].name) + order
+        fitting.setdefault(j, []).append(i)
+    for j, those in fitting.items():
+        alike = likenesses([layers[i].scope for i in those], places[j].name)
+        for i, like in zip(those, alike, strict=True):
+            order = abs(row_of[i] / len(rows) - column_of[j] / len(columns))
+            cost[row_of[i], column_of[j]] = 1 - like + order
+    of_layer, of_place = Counter(i for i, _ in fits), Counter(j for _, j in fits)
     chosen: dict[int, tuple[int, tuple[str, ...]]] = {}
     for row, column in zip(*linear_sum_assignment(cost), strict=True):
         if cost[row, column] < never:
             i, j = rows[row], columns[column]
-            alike = max(sum(a == i for a, _ in fits), sum(b == j for _, b in fits))
-            chosen[i] = (j, (f"told by name and order alone: {alike} have these shapes",))
+            several = max(of_layer[i], of_place[j])
+            chosen[i] = (j, (f"told by name and order alone: {several} have these shapes",))
     return chosen

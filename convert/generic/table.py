@@ -117,20 +117,26 @@ def read_table(path: Path) -> Table:
         problems += [f"line {line}: {sentence}" for sentence in wrong]
         if not wrong:
             rows.append(_row(line, row))
+    names = {}
     for section in ("left_behind", "of_the_port"):
-        if not _is_list(told.get(section, []), str):
+        value = told.get(section, [])
+        names[section] = tuple(value) if _is_list(value, str) else ()
+        if not _is_list(value, str):
             problems.append(f"line {_line_of(lines, section)}: {section} is a list of names")
     problems += _twice(rows)
     sections = {}
     for section in ("variables", "state"):
-        entries, wrong = _entries(told.get(section, {}), _section_lines(lines, section))
+        if not isinstance(value := told.get(section, {}), dict):
+            problems.append(f"line {_line_of(lines, section)}: {section} lists names with their shapes")
+            value = {}
+        entries, wrong = _entries(value, _section_lines(lines, section))
         sections[section] = entries
         problems += wrong
     return Table(
         path=path,
         rows=tuple(rows),
-        left_behind=tuple(map(str, told.get("left_behind", ()))),
-        of_the_port=tuple(map(str, told.get("of_the_port", ()))),
+        left_behind=names["left_behind"],
+        of_the_port=names["of_the_port"],
         problems=tuple(problems),
         **sections,
     )
@@ -157,7 +163,8 @@ def _problems(told: Mapping[str, Any]) -> Iterator[str]:
         if word not in told:
             yield f"the row has no {word}"
     name = told.get("kind", "")
-    if name and name not in KINDS:
+    known = isinstance(name, str) and name in KINDS
+    if "kind" in told and not known:
         yield f"there is no kind {name!r} of layer; known are {', '.join(KINDS)}"
     for word in ("tf", "torch"):
         value = told.get(word, "")
@@ -166,19 +173,22 @@ def _problems(told: Mapping[str, Any]) -> Iterator[str]:
             yield f"{word} is a name, or names in braces, and here it is {value!r}"
     if told.get("torch") == "" and not told.get("doubtful"):
         yield "torch is empty: name the module that the layer becomes"
-    if name not in KINDS:
+    roles = told.get("roles", [])
+    if not _is_list(roles, str):
+        yield f"roles is a list of names, and here it is {roles!r}"
+        roles = []
+    if not known:
         return
     kind = KINDS[name]
-    roles = told["tf"] if isinstance(told.get("tf"), dict) else told.get("roles", [])
-    for role in roles:
+    for role in told["tf"] if isinstance(told.get("tf"), dict) else roles:
         if role not in kind.roles:
             yield f"a {name} has no {role}; it has {', '.join(kind.roles)}"
     for key, value in told.items():
         if key in WORDS:
             continue
         if key not in kind.options:
-            known = f"it may have {', '.join(kind.options)}" if kind.options else "it has none"
-            yield f"{key} is no option of a {name}; {known}"
+            others = f"it may have {', '.join(kind.options)}" if kind.options else "it has none"
+            yield f"{key} is no option of a {name}; {others}"
         elif not _fits(value, kind.options[key]):
             yield f"{key} = {value!r} is not of its kind; such as {key} = {_example(key, kind.options[key])}"
 
@@ -220,9 +230,7 @@ def _twice(rows: Sequence[Row]) -> Iterator[str]:
                     yield f"line {row.line}: {name} is in line {first} already"
 
 
-def _entries(told: Any, lines: Mapping[str, int]) -> tuple[dict[str, Entry], list[str]]:
-    if not isinstance(told, dict):
-        return {}, ["[variables] and [state] list names with their shapes"]
+def _entries(told: Mapping[str, Any], lines: Mapping[str, int]) -> tuple[dict[str, Entry], list[str]]:
     entries, problems = {}, []
     for name, shape in told.items():
         line = lines.get(name, 0)

@@ -13,7 +13,7 @@ from kindling.core.checks import check_levels, check_positive, check_window
 def color_angle(prediction: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
     """The mean over all pixels of the angle between the RGB vectors, in radians: hue and saturation, not brightness.
 
-    prediction, target: (n, h, w, 3). Wang et al. 2019 (DeepUPE); the source report prints the sum over pixels.
+    prediction, target: (n, h, w, 3). Wang et al. 2019 (DeepUPE); some surveys print the sum over pixels.
     Computed as atan2(|p x t|, p . t), which is exact near 0, where acos is not. An angle with a black pixel is 0. The
     loss has a corner where colours are equal: there, within a few roundings, angle and slope are 0.
     """
@@ -29,7 +29,7 @@ def color_angle(prediction: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
 def color_cosine(prediction: tf.Tensor, target: tf.Tensor, levels: int = 3, epsilon: float = 1e-3) -> tf.Tensor:
     """sum_k (1 - mean_i cos(I_k(i), J_k(i))) over the pixels i of the levels k of two Laplacian pyramids.
 
-    prediction, target: (n, h, w, 3). Lim and Kim 2021 (DSLR); the source report prints squared norms in the
+    prediction, target: (n, h, w, 3). Lim and Kim 2021 (DSLR); some surveys print squared norms in the
     denominator, which is not a cosine. Flat regions have no direction in the fine levels, so each vector gets a fourth
     component, `epsilon` > 0 (a quarter of an 8-bit step): two zero vectors agree, and the loss is smooth everywhere.
     """

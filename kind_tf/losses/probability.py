@@ -19,7 +19,7 @@ GAMES = ("original", "non_saturating", "least_squares")
 def binary_cross_entropy(prediction: tf.Tensor, target: tf.Tensor, from_logits: bool = False) -> tf.Tensor:
     """-mean(y log p + (1 - y) log(1 - p)); y the target, p the prediction, or its sigmoid where `from_logits`.
 
-    Any shape; targets in [0, 1], predictions too unless they are logits. The source report prints p as a base.
+    Any shape; targets in [0, 1], predictions too unless they are logits. Some surveys print p as a base.
     """
     check_pair(prediction, target)
     check_range("target", target)

@@ -32,7 +32,7 @@ def ms_ssim(
     prediction, target: (n, h, w, c) in [0, 1]; every scale has half the pixels a side (odd sizes round up), and the
     last must hold the window: 161x161 or more for five scales, 41x41 for three.
     weights: one a scale, fine to coarse; by default Wang's (0.0448, 0.2856, 0.3001, 0.2363, 0.1333), of fewer scales
-    the first, scaled to the same sum. The source report sets all to 1: weights=(1, 1, 1, 1, 1).
+    the first, scaled to the same sum. Some surveys set all to 1: weights=(1, 1, 1, 1, 1).
     A mean contrast below 0, of an image against its negative, counts as 0 (tf.image's way), and there the slope is 0:
     Zhao et al. add l1 for good reasons.
     """

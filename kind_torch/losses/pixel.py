@@ -22,7 +22,7 @@ def l1(prediction: Tensor, target: Tensor) -> Tensor:
 
 
 def l2(prediction: Tensor, target: Tensor) -> Tensor:
-    """mean d^2, the MSE (the source report labels it L1). One pixel that is far off outweighs a hundred near ones."""
+    """mean d^2, the MSE (some surveys label it L1). One pixel that is far off outweighs a hundred near ones."""
     check_pair(prediction, target)
     return F.mse_loss(prediction, target)
 
@@ -36,7 +36,7 @@ def l1_regularised(prediction: Tensor, target: Tensor, weights: Iterable[Tensor]
 
 
 def l2_regularised(prediction: Tensor, target: Tensor, weights: Iterable[Tensor], factor: float = 1e-4) -> Tensor:
-    """l1 + factor * sum w^2 over all trainable weights; the data term is l1, as the source report prints it.
+    """l1 + factor * sum w^2 over all trainable weights; the data term is l1, as some surveys print it.
 
     In plain gradient descent it is a weight decay of 2 * factor. weights: an iterable of tensors.
     """
@@ -46,7 +46,7 @@ def l2_regularised(prediction: Tensor, target: Tensor, weights: Iterable[Tensor]
 def smooth_l1(prediction: Tensor, target: Tensor, beta: float = 1.0) -> Tensor:
     """mean of d^2 / (2 beta) where |d| < beta, of |d| - beta / 2 elsewhere. beta > 0.
 
-    Girshick, Fast R-CNN, 2015, with beta 1. The source report prints norms of vectors; elements are meant.
+    Girshick, Fast R-CNN, 2015, with beta 1. Some surveys print norms of vectors; elements are meant.
     """
     check_pair(prediction, target)
     check_positive(beta=beta)

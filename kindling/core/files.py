@@ -56,7 +56,7 @@ def move_into_place(source: Path, target: Path) -> None:
 
 
 def move_all_into_place(moves: Sequence[tuple[Path, Path]], temporary: Path) -> None:
-    """Files that belong together: all of them, or none, and never new ones beside old ones.
+    """Files, or folders, that belong together: all of them, or none, and never new ones beside old ones.
 
     What stands in the way is first moved aside, into `temporary`, the last of `moves` before the first; then the new
     files come in order. On any error everything is put back. So a checkpoint's index, without which it is none, goes

@@ -2,6 +2,7 @@
 
 import difflib
 import re
+from collections.abc import Sequence
 
 # What stands in names and says nothing of which layer it is.
 NOISE = {"vars", "layers", "layer", "model", "module", "sequential", "cell", "weights", "features", "functional"}
@@ -18,6 +19,11 @@ def words(name: str) -> tuple[str, ...]:
     return tuple(word for word in WORD.findall(parted) if word not in NOISE)
 
 
-def likeness(first: str, second: str) -> float:
-    """How alike two names are, from 0 to 1."""
-    return difflib.SequenceMatcher(None, " ".join(words(first)), " ".join(words(second))).ratio()
+def likenesses(names: Sequence[str], other: str) -> list[float]:
+    """How alike each of `names` is to another name, from 0 to 1."""
+    matcher = difflib.SequenceMatcher(None, "", " ".join(words(other)))  # which indexes its second once
+    found = []
+    for name in names:
+        matcher.set_seq1(" ".join(words(name)))
+        found.append(matcher.ratio())
+    return found

@@ -1,8 +1,8 @@
 """Many photos: while the nets work on one, a thread reads the next and another writes the one before.
 
 The pictures, and what is said of a photo that fails, are those of `enhance_file` one after the other. At most one small
-photo is read ahead, and one picture waits to be written: around a large one nothing is, so that memory is what a single
-photo takes.
+photo is read ahead, small by its header, and one picture waits to be written: around a large one nothing is, so that
+memory is what a single photo takes.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ from kindling.core.errors import KindlingError
 from kindling.core.model import Model
 from kindling.enhancing.render import Opened, make, open_photo, put
 from kindling.photos.jobs import Job
-from kindling.photos.photo import Photo
+from kindling.photos.photo import Photo, count_pixels
 
 __all__ = ["LARGE", "Outcome", "enhance_files"]
 
@@ -52,10 +52,7 @@ def enhance_files(
                 for thing in opened.lost:
                     lost(thing)
                 if pixels < LARGE:
-                    ahead = reader.submit(read, following) if following else None
-                elif behind:  # its picture is not to be in memory with a large photo
-                    yield _written(behind)
-                    behind = None
+                    ahead = reader.submit(read, following) if following and _is_small(following) else None
                 made = make(job, opened.photo, model, **dials)
                 del opened
             except FAILED as error:
@@ -69,8 +66,8 @@ def enhance_files(
                 yield job, outcome
             else:
                 behind = job, writer.submit(put, job, made)
-            if made is not None and pixels >= LARGE:
-                yield _written(behind)  # type: ignore[arg-type]
+            if behind and (pixels >= LARGE or ahead is None):  # its picture is not to be in memory with a large photo
+                yield _written(behind)
                 behind = None
             del made
             if following and (pixels >= LARGE or size is None or ahead is None):
@@ -104,6 +101,11 @@ def _size(ahead: Future[Opened] | None) -> tuple[int, int] | None:
     if ahead is None or ahead.exception() is not None:
         return None
     return ahead.result().photo.size
+
+
+def _is_small(job: Job) -> bool:
+    """By its header; False where that does not say."""
+    return 0 < count_pixels(job.photo) < LARGE
 
 
 def _pixels(photo: Photo) -> float:

@@ -1,8 +1,10 @@
 """Graphs that run, as the rest of the house sees a model: NHWC arrays in and out, the same checks, the same errors."""
 
+import contextlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,11 +13,12 @@ from kindling.core.checks import check_input, check_same_size
 from kindling.core.errors import KindlingError, MissingNetError, OutOfMemory
 from kindling.core.model import Array, Core, Dial
 from kindling.enhancing import memory
+from kindling.exported.description import FILE, Description
 from kindling.families.family import Family
 from kindling.families.registry import FAMILIES
 from kindling.families.table import Net
 
-__all__ = ["Call", "Exported", "family_named"]
+__all__ = ["Call", "Exported", "family_named", "opening", "reason"]
 
 Call = Callable[..., tuple[Array, ...]]  # a net's inputs, (n, h, w, c) float32, to its outputs, alike
 FULL = re.compile("alloc|out of memory|OOM", re.IGNORECASE)
@@ -122,9 +125,35 @@ class Exported:
         return (np.stack([fuse(*images) for images in parts]).astype(np.float32),)
 
 
-def family_named(name: str) -> Family:
-    """The row of kindling/families/registry.py that kindling.json names; a KindlingError if there is none that runs."""
-    for family in FAMILIES:
-        if family.id == name and family.nets:
-            return family
-    raise KindlingError(f"kindling.json names the family {name!r}, and this version of Kindling does not run it")
+def family_named(folder: Path, description: Description) -> Family:
+    """The row of kindling/families/registry.py that the kindling.json in `folder` names.
+
+    Raises KindlingError if there is none that runs, or if it has no net of a name that is there.
+    """
+    path = folder / FILE
+    family = next((family for family in FAMILIES if family.id == description.family and family.nets), None)
+    if family is None:
+        raise KindlingError(
+            f"{path}: names the family {description.family!r}, and this version of Kindling does not run it"
+        )
+    known = [net.scope for net in family.nets]
+    for scope in description.nets:
+        if scope not in known:
+            raise KindlingError(f"{path}: names the net {scope!r}, and those of {family.title} are {', '.join(known)}")
+    return family
+
+
+@contextlib.contextmanager
+def opening(path: Path | str, runtime: str) -> Iterator[None]:
+    """Whatever `runtime` raises while it opens the graph in `path`, as one sentence that names the file."""
+    try:
+        yield
+    except (KindlingError, MemoryError):
+        raise
+    except Exception as error:  # the runtimes' errors have no class in common but this
+        raise KindlingError(f"{path}: {runtime} cannot open it ({reason(error)}); export the weights again") from error
+
+
+def reason(error: BaseException) -> str:
+    """What a runtime's error says, in a line: the last, since OpenVINO's begin with where they come from."""
+    return ([line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__])[-1]

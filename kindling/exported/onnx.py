@@ -11,7 +11,7 @@ from kindling.core.errors import KindlingError
 from kindling.core.model import Array
 from kindling.core.optional import import_framework
 from kindling.exported.description import Description
-from kindling.exported.model import Call, Exported, family_named
+from kindling.exported.model import Call, Exported, family_named, opening, reason
 from kindling.families.family import Family
 from kindling.families.table import Net
 
@@ -50,20 +50,21 @@ def open_model(
     """A model of slim variables, whose graphs are made in memory. device: auto, cpu, cuda, cuda:1, or a word of
     PROVIDERS. precision: float32.
 
-    Raises KindlingError if there is no such device or another precision is asked for.
+    Raises KindlingError if there is no such device, it does not start, or another precision is asked for.
     """
-    chosen = _provider(device)  # a wrong word is said before anything is made
+    _provider(device)  # a wrong word is said before anything is made
     _refuse(precision)
     made = graphs_of(variables, source, said)
-    return _opened(made, chosen, source, said)
+    return _opened(made, device, source, said, dict.fromkeys(made.files, source))
 
 
 def open_export(folder: Path, description: Description, *, device: str, precision: str) -> Exported:
     """A model of the graphs in `folder`, an export as "onnx"."""
     _refuse(precision)
-    graphs = {scope: (folder / graph.file).read_bytes() for scope, graph in description.nets.items()}
-    made = Graphs(family_named(description.family), graphs, description.bytes_per_pixel)
-    return _opened(made, _provider(device), str(folder), description.said)
+    family = family_named(folder, description)
+    paths = {scope: folder / graph.file for scope, graph in description.nets.items()}
+    made = Graphs(family, {scope: path.read_bytes() for scope, path in paths.items()}, description.bytes_per_pixel)
+    return _opened(made, device, str(folder), description.said, paths)
 
 
 def graphs_of(
@@ -102,20 +103,41 @@ def _refuse(precision: str) -> None:
 
 def _opened(
     made: Graphs,
-    provider: tuple[str, dict[str, Any]],
+    device: str,
     source: str,
     said: Mapping[str, str] | None,
+    paths: Mapping[str, Path | str],
 ) -> Exported:
+    """paths: where each graph comes from, by scope."""
+    provider = _provider(device)
+    try:
+        calls = _calls(made, provider, paths)
+    except KindlingError as error:
+        if provider[0] == PROVIDERS["cpu"]:
+            raise
+        provider = _provider("cpu")
+        calls = _calls(made, provider, paths)  # fails alike if the fault is a graph's
+        if device != "auto":
+            why = reason(error.__cause__ or error)
+            raise KindlingError(f"ONNX Runtime sees no {device} here that works: {why}") from error
     return Exported(
         family=made.family,
         runtime="onnx",
         device=_word(provider),
         precision="float32",
-        calls={scope: _call(graph, provider) for scope, graph in made.files.items()},
+        calls=calls,
         bytes_of_pixel=made.bytes_of_pixel,
         source=source,
         said=dict(said or {}),
     )
+
+
+def _calls(made: Graphs, provider: tuple[str, dict[str, Any]], paths: Mapping[str, Path | str]) -> dict[str, Call]:
+    calls = {}
+    for scope, graph in made.files.items():
+        with opening(paths[scope], "ONNX Runtime"):
+            calls[scope] = _call(graph, provider)
+    return calls
 
 
 def _call(graph: bytes, provider: tuple[str, dict[str, Any]]) -> Call:
@@ -126,7 +148,10 @@ def _call(graph: bytes, provider: tuple[str, dict[str, Any]]) -> Call:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # the cores are others' between two nets
     options.enable_cpu_mem_arena = False  # tiles at the edges have other sizes, and what is kept for each would add up
     others = [PROVIDERS["cpu"]] if provider[0] != PROVIDERS["cpu"] else []  # what a provider cannot do, the CPU does
-    session = ort.InferenceSession(graph, options, providers=[provider, *others])
+    # ONNX Runtime's own fallback would take the CPU after an error, and print so to stdout.
+    session = ort.InferenceSession(graph, options, providers=[provider, *others], enable_fallback=0)
+    if provider[0] not in session.get_providers():  # built in, but a library that it needs is not there
+        raise RuntimeError(f"its {provider[0]} is built in, and does not start")
     names = [given.name for given in session.get_inputs()]
 
     def run(*arrays: Array) -> tuple[Array, ...]:

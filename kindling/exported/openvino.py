@@ -10,7 +10,7 @@ from kindling.core.model import Array
 from kindling.core.optional import import_framework
 from kindling.exported import onnx
 from kindling.exported.description import Description
-from kindling.exported.model import Call, Exported, family_named
+from kindling.exported.model import Call, Exported, family_named, opening
 from kindling.families.table import Net
 
 __all__ = ["open_export", "open_model", "write"]
@@ -51,13 +51,17 @@ def open_export(folder: Path, description: Description, *, device: str, precisio
     """A model of the graphs in `folder`, an export as "openvino" or "onnx"."""
     place = _place(device)
     config = _config(place, precision)
-    models = {scope: _core().read_model(folder / graph.file) for scope, graph in description.nets.items()}
+    family = family_named(folder, description)
+    calls = {}
+    for scope, graph in description.nets.items():
+        with opening(folder / graph.file, "OpenVINO"):
+            calls[scope] = _call(_core().read_model(folder / graph.file), place, config)
     return Exported(
-        family=family_named(description.family),
+        family=family,
         runtime="openvino",
         device=_word(place),
         precision=precision,
-        calls={scope: _call(model, place, config) for scope, model in models.items()},
+        calls=calls,
         bytes_of_pixel=description.bytes_per_pixel,
         source=str(folder),
         said=description.said,

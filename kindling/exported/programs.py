@@ -12,12 +12,13 @@ from typing import Any
 from kindling.core.errors import KindlingError
 from kindling.core.model import Array
 from kindling.exported.description import Description
-from kindling.exported.model import Exported, family_named
+from kindling.exported.model import Exported, family_named, opening
 from kindling.families.table import Net
 
 __all__ = ["open_export", "write_savedmodel", "write_tflite", "write_torch_export"]
 
 PACKAGES = {"savedmodel": "kind_tf", "tflite": "kind_tf", "torch-export": "kind_torch"}
+NAMES = {"kind_tf": "TensorFlow", "kind_torch": "PyTorch"}
 
 
 def open_export(folder: Path, description: Description, *, device: str, precision: str) -> Exported:
@@ -28,15 +29,18 @@ def open_export(folder: Path, description: Description, *, device: str, precisio
     if precision != "float32":
         raise KindlingError(f"--runtime {form} computes in float32, not in {precision}")
     load = _export(form).load
-    family = family_named(description.family)
+    family = family_named(folder, description)
     nets = {net.scope: net for net in family.nets}
-    graphs = description.nets.items()
+    calls = {}
+    for scope, graph in description.nets.items():
+        with opening(folder / graph.file, NAMES[PACKAGES[form]]):
+            calls[scope] = load(folder / graph.file, nets[scope], form)
     return Exported(
         family=family,
         runtime=form,
         device="cpu",
         precision=precision,
-        calls={scope: load(folder / graph.file, nets[scope], form) for scope, graph in graphs},
+        calls=calls,
         bytes_of_pixel=description.bytes_per_pixel,
         source=str(folder),
         smallest=description.smallest,

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from kindling.core.errors import KindlingError
-from kindling.core.files import staging
+from kindling.core.files import move_all_into_place, staging
 from kindling.core.model import Array, Model
 from kindling.core.optional import EXTRAS, import_framework
 from kindling.core.packages import own
@@ -60,7 +60,7 @@ def export(
     sizes = tuple(size for size in SIZES if min(_shape(size)[1:]) >= row.smallest)
     write = _load(row.write)
     with staging(out.absolute().parent) as folder:
-        draft = folder / out.name
+        draft = folder / "draft"
         draft.mkdir()
         graphs: dict[str, Graph] = {}
         for net in (net for net in ours.family.nets if net.scope in ours.nets):
@@ -91,9 +91,7 @@ def export(
         exact = lru_cache(partial(_ours, variables, said, "float64"))  # made only if it is asked for
         description = _proven(description, open_export(draft, description), ours, exact)
         (draft / FILE).write_text(description.text(), encoding="utf-8")
-        if out.exists():  # an export, as `refuse` saw
-            os.rename(out, folder / "before")
-        os.rename(draft, out)
+        move_all_into_place([(draft, out)], folder)  # on any error the export that was there is back
     return description
 
 

@@ -237,6 +237,23 @@ FAULTS = {
         ('kind = "conv2d"', 'kind = "conv2d", doubtful = "or conv7?"'),
         r".*line 2: the row is marked doubtful \(or conv7\?\); look at it, and take the mark out",
     ),
+    "a kind that is a list": (
+        ('kind = "conv2d"', 'kind = ["conv2d"]'),
+        r".*line 2: there is no kind \['conv2d'\] of layer; known are conv1d, .*",
+    ),
+    "no kind": (('kind = "conv2d"', 'kind = ""'), r".*line 2: there is no kind '' of layer; known are conv1d, .*"),
+    "roles that are a number": (
+        ('kind = "dense"', 'kind = "dense", roles = 3'),
+        r".*net\.toml: line 4: roles is a list of names, and here it is 3.*",
+    ),
+    "left behind that is no list": (
+        ("]\n[variables]", "]\nleft_behind = true\n[variables]"),
+        r".*net\.toml: line 6: left_behind is a list of names.*",
+    ),
+    "variables that are a number": (
+        ("[variables]", "variables = 3\n[more]"),
+        r".*net\.toml: line 7: more is no part of a table; .*line 6: variables lists names with their shapes.*",
+    ),
     "a section that there is none": (
         ("[state]", "[sate]"),
         r".*line 14: sate is no part of a table; known are layers, .*",

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from convert import generic
+from convert.generic import matching
 from kindling.cli import main
 from kindling.core.errors import KindlingError
 
@@ -71,6 +72,29 @@ def test_what_is_told_by_order_alone_is_doubtful_and_stops_a_conversion(tmp_path
     (tmp_path / "net.toml").write_text(drafted.text)
     with pytest.raises(KindlingError, match=r"line 4: the row is marked doubtful .*line 5: .*line 6: "):
         generic.convert_by_table(source, tmp_path / "net.safetensors", tmp_path / "net.toml")
+
+
+def test_four_hundred_layers_of_one_shape(tmp_path, monkeypatch):
+    """Every pair of them fits, and none is sure: nothing is counted again for each pair. Names are left out of it."""
+    import torch
+
+    monkeypatch.setattr(matching, "likenesses", lambda names, other: [0.0] * len(names))
+    source = written(tmp_path, {f"conv2d_{k}/weights": (1, 1, 2, 3) for k in range(400)})
+    port = net(**{f"block{k}": torch.nn.Conv2d(2, 3, 1, bias=False) for k in range(400)})
+    drafted = generic.draft(source, port)
+    assert [(row["tf"], row["torch"]) for row in rows(drafted)] == [(f"conv2d_{k}", f"block{k}") for k in range(400)]
+    assert {row["doubtful"] for row in rows(drafted)} == {"told by name and order alone: 400 have these shapes"}
+
+
+def test_of_two_layers_that_would_share_a_module_one_has_it(tmp_path):
+    """A depthwise convolution, alone and as the first half of a separable one."""
+    import torch
+
+    both = {"depthwise_weights": (3, 3, 4, 1), "pointwise_weights": (1, 1, 4, 5), "biases": (5,)}
+    source = written(tmp_path, scopes(a={"depthwise_weights": (3, 3, 4, 1)}, b=both))
+    drafted = generic.draft(source, net(first=conv(4, 4, groups=4, bias=False), second=torch.nn.Conv2d(4, 5, 1)))
+    assert [row["torch"] for row in rows(drafted)] == ["first", ""]
+    assert drafted.unfilled == ["second.weight", "second.bias"]
 
 
 def test_numbers_are_in_their_order(tmp_path):

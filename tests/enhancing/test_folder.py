@@ -79,6 +79,31 @@ def test_the_same_files_as_one_by_one(photos, tmp_path, monkeypatch, large):
     assert all((one / name).read_bytes() == (other / name).read_bytes() for name in names)
 
 
+def test_around_a_large_photo_nothing_is_read_or_written(photos, tmp_path, monkeypatch):
+    """A large one, two small ones, a large one: the last is not read while a small one is worked on."""
+    monkeypatch.setattr(folder, "LARGE", 500)  # between 16 x 24 and 20 x 30
+    (photos / "2.png").unlink()
+    (photos / "0.png").rename(photos / "5.png")
+    seen = []
+
+    def told(word, step):
+        def stepped(job, *arguments, **options):
+            result = step(job, *arguments, **options)
+            seen.append((word, job.photo.stem))
+            return result
+
+        return stepped
+
+    monkeypatch.setattr(folder, "open_photo", told("read", folder.open_photo))
+    monkeypatch.setattr(folder, "put", told("written", folder.put))
+    through = told("made", lambda job: None)
+    assert len(list(enhance_files(jobs(photos, tmp_path / "out"), Brighter(), through=through))) == 4
+    place = {event: k for k, event in enumerate(seen)}
+    assert place["read", "3"] > place["written", "1"]
+    assert place["read", "5"] > place["made", "4"]
+    assert place["read", "5"] > place["written", "4"]
+
+
 def test_memory_is_kept_for_a_photo_of_the_same_size(photos, tmp_path):
     (photos / "2.png").unlink()
     model = Brighter()

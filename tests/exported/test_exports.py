@@ -1,7 +1,10 @@
 """Exports: the same numbers as kind_torch in every form and at every size, or nothing; and what is refused."""
 
+import os
+import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -206,6 +209,30 @@ def test_what_is_in_the_way(adjust, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"photos", "empty"}
 
 
+@pytest.mark.torch
+def test_ctrl_c_between_two_renames_leaves_the_export_that_was_there(adjust, onnx_export, tmp_path, monkeypatch):
+    out, hits = tmp_path / "out", []
+    shutil.copytree(onnx_export, out)
+    before = {file.name: file.read_bytes() for file in out.iterdir()}
+
+    def interrupted(move):
+        def moved(source, target, **options):
+            if Path(target) == out and not hits:
+                hits.append(source)
+                raise KeyboardInterrupt
+            return move(source, target, **options)
+
+        return moved
+
+    for name in ("rename", "replace"):
+        monkeypatch.setattr(os, name, interrupted(getattr(os, name)))
+    with pytest.raises(KeyboardInterrupt):
+        kindling.export(adjust, out, "onnx", force=True)
+    assert len(hits) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert {file.name: file.read_bytes() for file in out.iterdir()} == before
+
+
 # --- what is refused -----------------------------------------------------------------------------------------------
 
 REFUSED = {
@@ -223,6 +250,37 @@ def test_devices_and_precisions_that_there_are_not(onnx_export, runtime, options
     need(runtime)
     with pytest.raises(KindlingError, match=words):
         kindling.open_model(onnx_export, runtime, **options)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(
+    ("failure", "words"),
+    [
+        (None, "CUDAExecutionProvider is built in, and does not start"),
+        ("CUDA failure 100: no device", "CUDA failure 100"),
+    ],
+    ids=["left out in silence", "an error"],
+)
+def test_a_gpu_that_is_built_in_and_does_not_start(onnx_export, monkeypatch, failure, words):
+    """Refused if it was asked for; "auto" is the CPU, and says so."""
+    onnxruntime = pytest.importorskip("onnxruntime")
+    real = onnxruntime.InferenceSession
+
+    def session(graph, options, *, providers, enable_fallback):
+        assert not enable_fallback  # by which ONNX Runtime goes on with the CPU, and prints so to stdout
+        if providers[0][0] != "CPUExecutionProvider" and failure:
+            raise RuntimeError(failure)
+        return real(graph, options, providers=["CPUExecutionProvider"])
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", session)
+    both = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: both)
+    for device in ("cuda", "cuda:1"):
+        with pytest.raises(KindlingError, match=f"ONNX Runtime sees no {device} here that works: .*{words}"):
+            kindling.open_model(onnx_export, "onnx", device=device)
+    model = kindling.open_model(onnx_export, "onnx")
+    assert model.device == "cpu"
+    assert model.run("adjust", np.zeros((1, 4, 4, 1), np.float32), ratio=1.0)[0].shape == (1, 4, 4, 1)
 
 
 @pytest.mark.torch
@@ -250,6 +308,10 @@ DAMAGE = {
     "a graph that is gone": (lambda text: text.replace("net.onnx", "net2.onnx"), "net2.onnx is missing"),
     "a graph elsewhere": (lambda text: text.replace('"Illumination_adjust_net.onnx"', '"../x.onnx"'), "lies outside"),
     "another family": (lambda text: text.replace('"family": "kind"', '"family": "zero"'), "names the family 'zero'"),
+    "another net": (
+        lambda text: text.replace('"Illumination_adjust_net": {', '"Net": {'),
+        "kindling.json: names the net 'Net', and those of KinD are DecomNet, ",
+    ),
 }
 
 
@@ -261,6 +323,22 @@ def test_a_damaged_export(onnx_export, tmp_path, damage, words):
     (tmp_path / FILE).write_text(damage((tmp_path / FILE).read_text()))
     with pytest.raises(KindlingError, match=words):
         kindling.open_model(tmp_path, "onnx", device="cpu")
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_graph_that_is_cut_off_is_named(onnx_export, tmp_path, form):
+    """A thousand bytes of it, which no runtime can open, whatever kindling.json calls them."""
+    need(form)
+    text = (onnx_export / FILE).read_text()
+    assert text.count('"form": "onnx"') == 1
+    (tmp_path / FILE).write_text(text.replace('"form": "onnx"', f'"form": "{form}"'))
+    (graph,) = onnx_export.glob("*.onnx")
+    (tmp_path / graph.name).write_bytes(graph.read_bytes()[:1000])
+    with pytest.raises(KindlingError, match=r"\.onnx: .* cannot open it \(.+\); export the weights again") as caught:
+        kindling.open_model(tmp_path, FORMATS[form].runtime, device="cpu")
+    assert str(caught.value).startswith(f"{tmp_path / graph.name}: ")
+    assert "\n" not in str(caught.value)
 
 
 def test_an_unknown_form(adjust, tmp_path):
