@@ -84,7 +84,7 @@ def main() -> None:
 
 def pixels(given: argparse.Namespace) -> None:
     """The same files from both."""
-    photos = mixed(given.folder / "in", given.photos or 200, given.side or 48)
+    photos = mixed(given.folder / "in", given.photos or 200, given.side or 160)
     enhance(given, photos, "one")
     enhance(given, photos, "ray", "--on", "ray", "--actors", "2")
     one, many = (files(given.folder / name) for name in ("one", "ray"))
