@@ -116,6 +116,7 @@ PROGRAMS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.torch
 @pytest.mark.parametrize("program", PROGRAMS.values(), ids=PROGRAMS)
 def test_tf32_is_off_while_a_model_runs_on_a_gpu_and_as_it_was_afterwards(program):

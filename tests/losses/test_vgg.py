@@ -52,6 +52,7 @@ FILES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.torch
 @pytest.mark.parametrize(
     ("net", "kind"), [*(("vgg16", kind) for kind in FILES), ("vgg19", "Keras' download"), ("vgg19", "Keras 3")]

@@ -144,6 +144,7 @@ def test_torch_takes_apples_gpu(monkeypatch):
     assert choose_device("auto") == choose_device("mps") == torch.device("mps")
 
 
+@pytest.mark.slow
 @pytest.mark.tf
 def test_tf_places_weights_and_results_where_it_is_told(seeded_npz):
     """On two devices that both are this CPU; each word for the second, and the first where nothing is said."""

@@ -186,6 +186,7 @@ def test_functional_gradients_are_those_of_backward(kind, x):
         torch.testing.assert_close(gradients[name], p.grad, rtol=1e-4, atol=1e-8)
 
 
+@pytest.mark.slow
 @pytest.mark.torch
 @pytest.mark.parametrize("inference", [False, True], ids=["", "inference mode"])
 def test_compiled_without_a_graph_break(kind, x, expected, inference):
@@ -440,6 +441,7 @@ def test_tf_without_eager_execution_is_refused_in_a_sentence(seeded_npz):
     assert run.stderr.strip().splitlines()[-1].startswith(f"kindling.core.errors.KindlingError: {GRAPH}")
 
 
+@pytest.mark.slow
 @pytest.mark.tf
 def test_trained_inside_a_keras_model(photos, tmp_path):
     """The layer of docs/architecture.md: its weights are the model's, trained, frozen, saved and loaded with it."""

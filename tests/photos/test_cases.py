@@ -115,6 +115,7 @@ def test_all_that_a_jpeg_carries(cases, tmp_path, kind):
     assert after["[XMP-tiff] Orientation"] == "Horizontal (normal)"
 
 
+@pytest.mark.slow
 @pytest.mark.torch
 @pytest.mark.parametrize("first", ["first", "not first"])
 def test_workers_of_a_dataloader(cases, first):

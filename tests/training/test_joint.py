@@ -84,6 +84,7 @@ def test_both_frameworks_take_the_same_steps(loss, clip):
             np.testing.assert_allclose(array, states[1][part][name], atol=bar, err_msg=f"{part} {name}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_the_average_and_the_decay_are_what_they_are_called(backend):
     made = trainer(backend, decay=0.5, average=0.25)
@@ -226,6 +227,7 @@ def test_a_fingerprint_is_of_every_pixel():
     assert data.fingerprint(photos()) != data.fingerprint(photos(1))
 
 
+@pytest.mark.slow
 @pytest.mark.torch
 def test_a_program_trains_all_nets_as_the_command_does(pairs, weights, tmp_path):
     import kindling

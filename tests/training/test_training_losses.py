@@ -61,6 +61,7 @@ def test_frameworks_agree_on_a_sum(task):
     assert {name: error for name, error in wrong.items() if error > 1e-9} == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", EACH_TASK)
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_training_with_a_sum_of_its_own_is_stopped_and_goes_on(backend, task, pairs, decom, tmp_path):
