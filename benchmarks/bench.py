@@ -10,7 +10,6 @@ writes the JSON, the two pictures beside it, and the generated part of performan
 import argparse
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -165,6 +164,8 @@ def peak() -> int:
     status = Path("/proc/self/status")
     if status.is_file():
         return int(status.read_text().split("VmHWM:")[1].split()[0]) * 1024
+    import resource  # which Windows has not
+
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 

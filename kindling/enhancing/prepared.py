@@ -196,12 +196,13 @@ class Prepared:
         if named != "lol":
             family, image = self.model.family, self._read(slice(0, self._grid.height), slice(0, self._grid.width))
             fuse = (family.relit or family.fuse) if named == "adjusted" else family.fuse
+            hues = self._hues if named == "blend" else None  # before the threads, or each would look for them
 
             def fused(*place: slice) -> Array:
                 x, R, L, restored, lit = (array[place] for array in (image, self._R, self._L, r, light))
                 if named == "blend":
-                    hues = self._hues and fusion.Hues(*(array[place] for array in self._hues))
-                    return family.blend(x, L, restored * lit, hues)
+                    near = hues and fusion.Hues(*(array[place] for array in hues))
+                    return family.blend(x, L, restored * lit, near)
                 return fuse(x, R, L, restored, lit)
 
             picture = between_walls(self._grid, family.fuse_reach, fused, threads=os.cpu_count() or 1)

@@ -11,19 +11,6 @@ from kindling.ui.people import People
 
 
 @pytest.fixture
-def uploads(tmp_path):
-    """Files as Gradio lays them down: in a folder called by what is in them."""
-
-    def upload(name, content=b"x"):
-        path = tmp_path / "served" / content.hex()[:20] / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-        return path
-
-    return upload
-
-
-@pytest.fixture
 def people(tmp_path):
     return People(tmp_path, Limits(photos=3, people=2, together=0.001))
 

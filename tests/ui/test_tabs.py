@@ -49,30 +49,19 @@ def weights(people, tmp_path):
     return WeightsTab(people, Loaded(tmp_path))
 
 
-@pytest.fixture
-def upload(tmp_path):
-    def upload(name, content=b"x"):
-        path = tmp_path / "served" / content.hex()[:20] / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-        return path
-
-    return upload
-
-
 def dials(weights="default weights"):
     return None, 1.0, False, 1.0, 1.0, "as the weights ask for", "", weights, "torch", "cpu"
 
 
-def test_weights_of_the_same_name_are_seen_at_once(photos, upload):
+def test_weights_of_the_same_name_are_seen_at_once(photos, uploads):
     """Other weights under the name of those before: the preview is made anew."""
     from kindling.ui.photos import Dials
 
     person = photos.people.of("a")
-    person.take_photos([upload("a.png")])
+    person.take_photos([uploads("a.png")])
     seen = []
     for content in b"before", b"after":
-        person.take_weights([upload("kind.pth", content)])
+        person.take_weights([uploads("kind.pth", content)])
         name = person.use(person.checkpoint)
         asked = Dials(**dict(zip(Dials.__dataclass_fields__, dials(name), strict=True)))
         seen += [photos._preview(person, asked), photos._preview(person, asked)]
@@ -93,20 +82,20 @@ class Late:
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-def test_a_slider_that_waits_while_the_photos_go(photos, upload, name):
+def test_a_slider_that_waits_while_the_photos_go(photos, uploads, name):
     person = photos.people.of("a")
-    person.take_photos([upload("a.png")])
+    person.take_photos([uploads("a.png")])
     person.lock = Late(person)
     answer = getattr(photos, name)(ASKED, *dials())
     assert answer[:2] == ("{}", "[]") if name == "look" else answer == gr.skip()
 
 
-def test_photos_do_not_delete_the_upload_of_a_checkpoint(photos, weights, upload, small_file, monkeypatch):
+def test_photos_do_not_delete_the_upload_of_a_checkpoint(photos, weights, uploads, small_file, monkeypatch):
     from kindling.ui import photos as module
 
     monkeypatch.setattr(module, "default_ratio", lambda model: "auto")
     monkeypatch.setattr(photos, "_model", lambda *_: None)
-    checkpoint, first, second = upload("small.npz", small_file.read_bytes()), upload("1.png", b"1"), upload("2.png")
+    checkpoint, first, second = uploads("small.npz", small_file.read_bytes()), uploads("1.png", b"1"), uploads("2.png")
     weights.take(ASKED, [str(checkpoint)])
     for dropped in [first], [second]:
         photos.take(ASKED, [str(one) for one in dropped], *dials()[1:])
@@ -119,7 +108,7 @@ def test_photos_do_not_delete_the_upload_of_a_checkpoint(photos, weights, upload
     assert not checkpoint.exists()
 
 
-def test_a_conversion_leaves_only_what_is_handed_out(weights, upload, small_file, monkeypatch):
+def test_a_conversion_leaves_only_what_is_handed_out(weights, uploads, small_file, monkeypatch):
     """Again and again, and of a proof as well, whose other side is there as long as it is read."""
     from kindling.ui import weights as module
 
@@ -128,7 +117,7 @@ def test_a_conversion_leaves_only_what_is_handed_out(weights, upload, small_file
     monkeypatch.setattr(module, "as_html", lambda report: "a report")
     monkeypatch.setattr(module.api, "parity", lambda source, made, sizes: read.append(len(convert.read(made))))
     person = weights.people.of("a")
-    weights.take(ASKED, [str(upload("small.npz", small_file.read_bytes()))])
+    weights.take(ASKED, [str(uploads("small.npz", small_file.read_bytes()))])
     for _ in range(2):
         weights.convert(ASKED, TF)
         weights.prove(ASKED, TF)
