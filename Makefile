@@ -41,7 +41,7 @@ demo: $(READY)
 	@if $(BIN)/python -c 'import tensorflow' 2>/dev/null; \
 	  then $(BIN)/kindling parity --weights $(WEIGHTS) --torch-weights demo/kind.pth; \
 	  else echo "TensorFlow is not here, so parity with it is not proven."; fi
-	$(BIN)/kindling enhance examples/dark.png -o demo --weights demo/kind.pth --force
+	$(BIN)/kindling enhance examples/dark.png -o demo --weights $(WEIGHTS) --force
 	@echo
 	@echo "Look at demo/dark_kindle.png beside examples/dark.png."
 	@echo "demo/kind.pth is the TensorFlow checkpoint for PyTorch: kind_torch.load('demo/kind.pth')."
