@@ -169,7 +169,10 @@ class Trainer:
     def step(self, batch: tuple[np.ndarray, ...], lr: float) -> dict[str, float]:
         """One step on NHWC arrays, in the order of the step's arguments. Returns the loss terms before it."""
         self.optimizer.lr.assign(lr)
-        terms = self._step(*(tf.constant(x) for x in batch))
+        # A sum of three gradients or more begins with whichever buffer is free first, so where ops run side by side
+        # it rounds by chance, and a resumed training would not be the whole one; one after another they round alike.
+        with tf.experimental.function_executor_type("SINGLE_THREADED_EXECUTOR"):
+            terms = self._step(*(tf.constant(x) for x in batch))
         return {name: float(term) for name, term in terms.items()}
 
     def state(self) -> dict[str, dict[str, np.ndarray]]:
