@@ -1,10 +1,11 @@
-"""python -m benchmarks.camera PAIRS... [--draw FILE]
+"""python -m benchmarks.camera PAIRS... [--draw FILE] [--chart FILE]
 
 What two shots of one scene differ by when one has too little light: the numbers behind kindling/training/darkening.py's
 Camera. PAIRS are folders with low/ and high/ of a real camera. Of squares of 8 pixels: how many stops less light the
 dark shot has; how far its channels and its contrast drift (deviation of the logarithm of each channel's gain, of the
 exponent in linear light); and its noise where the bright shot is flat, in linear light: variance = shot * light +
-read^2 + row^2. --draw puts dark photos beside what `darkened` makes of their bright partners at the same exposure.
+read^2 + row^2. --chart draws that noise over the light, of the dark shots and of what the Camera makes of their bright
+partners at the same exposure; --draw puts a few of these photos beside each other.
 """
 
 from dataclasses import replace
@@ -14,12 +15,14 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import parser
+from benchmarks.performance_page import COLOURS, plotting
 from kindling.evaluating.pairs import find_pairs
 from kindling.images import save_images
 from kindling.photos.photo import read_photo
-from kindling.training.darkening import Camera, darkened, linear
+from kindling.training.darkening import Camera, dark_shot, darkened, linear
 
 SQUARE = 8
+SETS = ("train", "val")  # folders of a split; the one above has the name
 FLAT = 0.012  # deviation in a square of the bright shot, of 1, below which it shows no texture
 
 
@@ -53,8 +56,8 @@ def compare(low: np.ndarray, high: np.ndarray) -> dict | None:
     }
 
 
-def noise(light: np.ndarray, variance: np.ndarray) -> tuple[float, float]:
-    """shot and read of the four squares of five that are least noisy: the rest has texture."""
+def levels(light: np.ndarray, variance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Twelve levels of light, each with as many squares, and the variance that four squares of five stay below."""
     edges = np.quantile(light, np.linspace(0, 1, 13))
     at, of = [], []
     for lo, hi in pairwise(edges):
@@ -62,11 +65,40 @@ def noise(light: np.ndarray, variance: np.ndarray) -> tuple[float, float]:
         if inside.sum() > 30:
             at.append(np.median(light[inside]))
             of.append(np.quantile(variance[inside], 0.8))
-    at, of = np.array(at), np.array(of)
+    return np.array(at), np.array(of)
+
+
+def noise(light: np.ndarray, variance: np.ndarray) -> tuple[float, float]:
+    """shot and read of the four squares of five that are least noisy: the rest has texture."""
+    at, of = levels(light, variance)
     weights = 1 / np.maximum(of, 1e-9)  # each level counts by its own size
     design = np.stack([at, np.ones_like(at)], 1) * weights[:, None]
     shot, read = np.maximum(np.linalg.lstsq(design, of * weights, rcond=None)[0], 0)
     return float(shot), float(np.sqrt(read))
+
+
+def made(found: dict, bright: np.ndarray, seed: int) -> dict | None:
+    """`compare` of the shot that a Camera takes of the bright photo, with as much less light as its partner has."""
+    camera = replace(Camera(), stops=(found["stops"], found["stops"]))
+    dark, _ = dark_shot(bright, float(bright.max()), camera, np.random.default_rng(seed))
+    return compare(dark / 255, bright)
+
+
+def chart(path: Path, noises: dict[str, tuple[np.ndarray, np.ndarray]]) -> None:
+    """Deviations over light, one line for each of `noises`: (light, variance) of squares; dashed where made."""
+    plt = plotting()
+    figure, axes = plt.subplots(figsize=(8, 4.5))
+    for number, (name, (light, variance)) in enumerate(noises.items()):
+        at, of = levels(light, variance)
+        axes.plot(at, np.sqrt(of), ("-", "--")[number % 2], color=COLOURS[number // 2], label=name)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlabel("linear light of the dark shot, white 1")
+    axes.set_ylabel("deviation within flat squares, four of five below")
+    axes.legend(fontsize=8)
+    figure.tight_layout()
+    figure.savefig(path, dpi=110, metadata={"Software": None})
+    plt.close(figure)
 
 
 def draw(path: Path, pairs, rows: int = 4) -> None:
@@ -79,8 +111,8 @@ def draw(path: Path, pairs, rows: int = 4) -> None:
             continue
         camera = replace(Camera(), stops=(found["stops"], found["stops"]))
         bright = partner.pixels[:256, :256].astype(np.float32) / 255
-        made = darkened(bright, float(partner.pixels.max()) / 255, camera, np.random.default_rng(number))
-        pictures.append(np.concatenate([bright, photo.stretched()[:256, :256], made], 1))
+        dark = darkened(bright, float(partner.pixels.max()) / 255, camera, np.random.default_rng(number))
+        pictures.append(np.concatenate([bright, photo.stretched()[:256, :256], dark], 1))
     save_images(path, np.concatenate(pictures)[::2, ::2])
 
 
@@ -88,19 +120,31 @@ def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("pairs", type=Path, nargs="+")
     arguments.add_argument("--draw", type=Path)
+    arguments.add_argument("--chart", type=Path)
     options = arguments.parse_args()
     print("| pairs | stops, 5 / 50 / 95 % | balance | contrast | shot | read | row |\n|---|---|---|---|---|---|---|")
+    noises = {}
     for folder in options.pairs:
         pairs = find_pairs(folder / "low", folder / "high")
-        found = [compare(*(read_photo(path).pixels / 255 for path in pair)) for pair in pairs]
-        found = [one for one in found if one]
+        found, drawn = [], []
+        for number, pair in enumerate(pairs):
+            low, high = (read_photo(path).pixels / 255 for path in pair)
+            if one := compare(low, high):
+                found.append(one)
+                drawn.append(made(one, high, number) if options.chart else None)
+        for name, shots in {"real": found, "made": [one for one in drawn if one]}.items():
+            if shots:
+                parts = (np.concatenate([one[part] for one in shots]) for part in ("light", "variance"))
+                noises[f"{folder.parent.name if folder.name in SETS else folder.name}, {name}"] = tuple(parts)
         stops = np.percentile([one["stops"] for one in found], (5, 50, 95))
         drift = np.std([one["balance"] for one in found])
         contrast = np.std(np.log([max(one["exponent"], 0.05) for one in found]))
-        shot, read = noise(*(np.concatenate([one[part] for one in found]) for part in ("light", "variance")))
+        photons, read = noise(*(np.concatenate([one[part] for one in found]) for part in ("light", "variance")))
         row = np.median([one["row"] for one in found])
         print(f"| {len(found)} of {folder} | {' / '.join(f'{s:.1f}' for s in stops)} | {drift:.2f} | {contrast:.2f} "
-              f"| {shot:.1e} | {read:.1e} | {row:.1e} |")  # fmt: skip
+              f"| {photons:.1e} | {read:.1e} | {row:.1e} |")  # fmt: skip
+    if options.chart:
+        chart(options.chart, noises)
     if options.draw:
         draw(options.draw, find_pairs(options.pairs[0] / "low", options.pairs[0] / "high"))
 

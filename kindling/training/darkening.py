@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-__all__ = ["Camera", "darkened", "linear", "srgb"]
+__all__ = ["Camera", "dark_shot", "darkened", "linear", "srgb"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,17 +43,24 @@ def darkened(bright: np.ndarray, largest: float, camera: Camera, random: np.rand
     bright: (h, w, 3) in [0, 1], as it lies in its file. largest: the greatest value of the whole photo, which after
     darkening is what the photo is stretched by. Returns (h, w, 3) float32 in [0, 1].
     """
+    picture, white = dark_shot(bright, largest, camera, random)
+    return np.clip(picture / np.float32(255 * max(white, 0.02)), 0, 1).astype(np.float32)
+
+
+def dark_shot(
+    bright: np.ndarray, largest: float, camera: Camera, random: np.random.Generator
+) -> tuple[np.ndarray, float]:
+    """The dark picture as it lies in its file, (h, w, 3) uint8, and what becomes of `largest`; as `darkened`."""
     exposure = 2.0 ** -random.uniform(*camera.stops)
     gains = exposure * np.exp(camera.balance * random.standard_normal(3))
     exponent = np.exp(camera.contrast * random.standard_normal())
     light = linear(bright) ** exponent * gains
-    shot, read, row = (random.random() * most for most in (camera.shot, camera.read, camera.row))
-    light = random.poisson(light / shot) * shot if shot > 0 else light
+    photons, read, row = (random.random() * most for most in (camera.shot, camera.read, camera.row))
+    light = random.poisson(light / photons) * photons if photons > 0 else light
     light = light + read * random.standard_normal(light.shape) + row * random.standard_normal((len(light), 1, 3))
     picture = np.round(255 * srgb(np.clip(light, 0, 1))).astype(np.uint8)
-    picture = _as_jpeg(picture, int(random.integers(*camera.quality, endpoint=True)))
     white = float(srgb(np.minimum(linear(np.float64(largest)) ** exponent * gains.max(), 1)))
-    return np.clip(picture / np.float32(255 * max(white, 0.02)), 0, 1).astype(np.float32)
+    return _as_jpeg(picture, int(random.integers(*camera.quality, endpoint=True))), white
 
 
 def _as_jpeg(picture: np.ndarray, quality: int) -> np.ndarray:
