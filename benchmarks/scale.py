@@ -66,6 +66,8 @@ def main() -> None:
     arguments.add_argument("--photos", type=int, help="so many, in place of a row's own number")
     arguments.add_argument("--side", type=int, help="pixels of a photo's side, in place of a row's own")
     arguments.add_argument("--megapixels", type=float, default=12.0, help="of a photo in stages and plan")
+    arguments.add_argument("--turns", type=int, default=2, help="of actors; the best of each way counts")
+    arguments.add_argument("--actors", type=int, nargs="+", default=[2, 1], help="numbers of them that are measured")
     arguments.add_argument("--every", type=float, default=EVERY, help="seconds between kills")
     given = arguments.parse_args()
     unknown = [row for row in given.rows if row not in known]
@@ -198,19 +200,21 @@ def actors(given: argparse.Namespace) -> None:
         halves.append(folder)
     environment = {"OMP_NUM_THREADS": "1"}
     found: dict[str, list[float]] = {}
-    for turn in range(2):
+    for turn in range(given.turns):
         by_hand = {
             "2 processes": [start(given, half, f"hand{turn}{k}", env=environment) for k, half in enumerate(halves)]
         }
         found.setdefault("2 processes", []).append(throughput(by_hand["2 processes"], count))
-        for number in (2, 1):
+        for number in given.actors:
             run = start(given, whole, f"ray{turn}{number}", "--on", "ray", "--actors", str(number))
             found.setdefault(f"{number} actor{'s' if number > 1 else ''}", []).append(throughput([run], count))
     for name, values in found.items():
         print(f"{name}: {statistics.median(values):.2f} photos of {side}x{side} a second")
     best = {name: max(values) for name, values in found.items()}
-    print(f"2 actors / 2 processes: {best['2 actors'] / best['2 processes']:.3f}; / 1 actor: ", end="")
-    print(f"{best['2 actors'] / best['1 actor']:.2f} (all of each run, starting included)")
+    twice = best.get("2 actors")
+    for name in ("2 processes", "1 actor"):
+        if twice and name in best:
+            print(f"2 actors / {name}: {twice / best[name]:.3f} (all of each run, starting included)")
 
 
 def scheduler(given: argparse.Namespace) -> None:
