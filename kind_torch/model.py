@@ -89,7 +89,7 @@ class DecomNet_simple(nn.Module):
 
         l_conv2 = self.l_conv1_2(conv1)
         del conv1
-        l_conv3 = torch.cat([l_conv2, conv9], 1)  # (n, 32 + 32, h, w)
+        l_conv3 = concat([l_conv2, conv9])  # (n, 32 + 32, h, w)
         l_conv4 = self.l_conv1_4(l_conv3)
         L_out = sigmoid(l_conv4)
         return R_out, L_out
