@@ -17,6 +17,7 @@ from kindling.core.errors import KindlingError
 from kindling.core.model import Array, Model, Place
 from kindling.core.words import ProtocolName, Ratio
 from kindling.enhancing.border import Inside, bordered, cut, inner
+from kindling.enhancing.doubt import doubt
 from kindling.enhancing.grid import Grid, between_walls
 from kindling.enhancing.ratio import (
     PROTOCOLS,
@@ -36,8 +37,6 @@ from kindling.photos.photo import Photo
 
 __all__ = ["Prepared", "Progress", "Tile", "channels", "check_share", "choose_grid", "prepare", "reader"]
 
-SEEN = 4e6  # pixels that noise is measured on, at most
-STRIP = 64  # rows that are taken together for that
 PARTS = {"lol": "lit", "blend": "blended", "photo": "enhanced", "adjusted": "relit"}  # of a Piece, by protocol
 Progress = Callable[[int], None]  # told of pixels that were finished
 
@@ -280,16 +279,7 @@ class Prepared:
     @cached_property
     def _doubt(self) -> float:
         """The light below which the photo's colours are not believed; infinite where a picture takes none of them."""
-        family = self.model.family
-        # Behind a wall a tile and the whole photo have other light in view, so that tiles would show.
-        if self.grey or family.multiple > 1 or family.fuse_reach < fusion.COLOUR_RADIUS:
-            return math.inf
-        height, width = self.size
-        strips = max(1, min(-(-height // STRIP), int(SEEN / (width * STRIP))))
-        # Of a large photo as many strips as are enough, evenly apart; each begins and ends with a whole pair of rows.
-        tops = np.linspace(0, max(0, height - STRIP), strips).astype(int)
-        parts = [self._photo(slice(top, min(top + STRIP, height)), slice(0, width)) for top in tops]
-        return fusion.doubt(fusion.noise(np.concatenate([part[: len(part) // 2 * 2] for part in parts])), self._step)
+        return doubt(self._photo, self.size, self._step, self.model.family, self.grey)
 
 
 def prepare(photo: Photo | Array, model: Model, tile: Tile = "auto", results: int = 0) -> Prepared:
