@@ -16,6 +16,7 @@ from . import casting, vgg
 from .carried import Carried, Carry
 from .casting import Precision
 from .forms import bundles, registry
+from .forms.finding import prefix_of
 from .forms.registry import Checkpoint
 from .soundness import check, differences, fingerprint, left_behind
 
@@ -99,7 +100,7 @@ def write(
         drafts = {file: folder / file.relative_to(whole.parent) for file in files}
         registry.put({drafts[file]: contents for file, contents in files.items()})
         draft = folder / whole.name
-        wrong = differences(variables, registry.read(bundles.prefix_of(draft), family=family.id).variables)
+        wrong = differences(variables, registry.read(prefix_of(draft), family=family.id).variables)
         if wrong:
             raise KindlingError.of(f"{path}: what was written does not read back as it was", wrong, "nothing was kept")
         if draft.is_dir() and not whole.exists():

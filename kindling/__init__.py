@@ -1,7 +1,7 @@
 """Kindling: KinD low-light enhancement in TensorFlow 2 and PyTorch, proven equal. This is its framework-free core.
 
     import kindling
-    brighter = kindling.enhance("night.jpg")     # or an array, a PIL image, bytes; kindling/api.py has every door
+    brighter = kindling.enhance("night.jpg")     # or an array, a PIL image, bytes; kindling/api has every door
 
 Nothing here imports TensorFlow or PyTorch, so `import kindling` is quick and works with either, both or neither.
 """

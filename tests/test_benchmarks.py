@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-SHARED = ("__init__", "sides")  # what is run by none
+SHARED = ("__init__", "million", "sides")  # what is run by none
 FILES = sorted(path for path in (ROOT / "benchmarks").glob("*.py") if path.stem not in SHARED)
 NEEDS = {
     "against_originals": ("tf", "torch"),

@@ -12,7 +12,7 @@ from kindling.core.errors import KindlingError
 from ..containers import v1, zips
 from ..containers.limits import whole
 from ..containers.sstable import FOOTER
-from . import bundles, pth
+from . import finding, pth
 
 AGAIN = "load it with torch.load(FILE, weights_only=True) and save it again with torch.save"
 # How other things begin, and what they are.
@@ -41,7 +41,7 @@ def opened(path: Path) -> tuple[str, bytes]:
     """
     if not path.is_file():
         return "tf", b""  # a folder, or the prefix of a bundle
-    if bundles.PART.search(path.name) and path.suffix != ".index" and bundles.has_index(path):
+    if finding.PART.search(path.name) and path.suffix != ".index" and finding.has_index(path):
         return "tf", b""  # a shard is numbers, and may begin as anything
     data = whole(path)
     return form_of(path, data), data
@@ -63,7 +63,7 @@ def form_of(path: Path, data: bytes) -> str:
                 "must end in .index; name it as it was"
             )
         return "tf"
-    if bundles.is_state(data[:LONGEST_STATE]):
+    if finding.is_state(data[:LONGEST_STATE]):
         return "tf"
     if _is_safetensors(head, len(data)):
         return "safetensors"

@@ -1,4 +1,7 @@
-"""Arrays carried by a table, TensorFlow's to PyTorch's and back. All that is wrong is said at once, by its line."""
+"""Arrays carried by a table, TensorFlow's to PyTorch's and back. All that is wrong is said at once, by its line.
+
+What no row carries must be of a training (convert/generic/training_state.py), or the table names it.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,10 +10,9 @@ import numpy as np
 
 from kindling.core.errors import KindlingError
 
-from ..forms.naming import AVERAGE, AVERAGED, OPTIMIZER
-from ..soundness import TRAINING_STATE
 from .layers import ROLES, TORCH_EPSILON, VARIABLE, Array, Misfit
 from .table import Row, Table
+from .training_state import averages_of, left_behind
 
 COUNTER = "num_batches_tracked"  # of PyTorch's batch norms; a state without it is loaded all the same
 
@@ -270,42 +272,6 @@ def _against_state(
         missed = any(front and (key == front or key.startswith(f"{front}.")) for front in fronts)
         if key not in made and not missed and not key.endswith(COUNTER) and not table.is_of_the_port(key):
             yield f"line {entry.line}: the port's {key} {entry.shape} is filled by no row, nor named in of_the_port"
-
-
-def averages_of(names: Mapping[str, object]) -> dict[str, str]:
-    """Variable -> its exponential average, where there is one."""
-    found = {}
-    for name in names:
-        front, _, last = name.rpartition("/")
-        if last.startswith(AVERAGE) and front in names:
-            found[front] = name
-            continue
-        scopes = name.split("/")
-        kept = [scope for scope in scopes if not AVERAGED.fullmatch(scope)]
-        if len(kept) < len(scopes) and "/".join(kept) in names:
-            found.setdefault("/".join(kept), name)
-    return found
-
-
-def left_behind(names: Mapping[str, Array], used: Mapping[str, object], table: Table | None = None) -> list[str]:
-    """The names of a training's state: slots of variables (v/Adam beside v), averages, steps, an optimizer's own; and
-    what a table names."""
-    averages = set(averages_of(names).values())
-    kept = []
-    for name in names:
-        scopes = name.split("/")
-        parent = names.get("/".join(scopes[:-1]))
-        slot = parent is not None and (parent.shape == names[name].shape or bool(OPTIMIZER.fullmatch(scopes[-1])))
-        of_training = (
-            slot
-            or name in averages
-            or bool(TRAINING_STATE.match(name))
-            or any(OPTIMIZER.fullmatch(scope) for scope in scopes[:-1])
-            or any(scope.startswith(("optimizer", "seed_generator")) for scope in scopes)
-        )
-        if name not in used and (of_training or (table is not None and table.leaves_behind(name))):
-            kept.append(name)
-    return kept
 
 
 def _said(named: str | Mapping[str, str]) -> str:

@@ -12,11 +12,11 @@ import numpy as np
 from kindling.core.errors import KindlingError
 
 from . import files
-from .carrying import left_behind
 from .layers import VARIABLE, Array
 from .layers_found import Layer, layers_in
 from .matching import Match, Place, matched, places_of
 from .table import Shape
+from .training_state import left_behind
 
 HEAD = """\
 # Which layer of {source} becomes which module of {port}: `kindling convert {source} OUT.pth --map THIS`.

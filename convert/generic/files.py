@@ -23,6 +23,7 @@ from ..containers.limits import refuse_bulk, refuse_crowds, whole
 from ..forms import bundles, h5, npz, pth, safetensors
 from ..forms.contents import Contents, plain
 from ..forms.detect import opened
+from ..forms.finding import prefix_of
 from ..soundness import differences
 from .layers import Array
 
@@ -136,7 +137,7 @@ def write(target: Path, arrays: Mapping[str, Array], metadata: Mapping[str, str]
         drafts = [(folder / file.name, file) for file in files]
         for draft, file in drafts:
             draft.write_bytes(files[file])
-        back = read(bundles.prefix_of(folder / at.name)).variables
+        back = read(prefix_of(folder / at.name)).variables
         if wrong := differences(arrays, back):
             raise KindlingError.of(
                 f"{target}: what was written does not read back as it was", wrong, "nothing was kept"

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .carrying import left_behind
 from .layers import ROLES, VARIABLE, Array, Kind, Misfit
 from .table import KINDS
+from .training_state import left_behind
 
 # What Keras and slim call layers, as far as their kind can be told by it.
 WORDS = (

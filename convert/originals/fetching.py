@@ -22,6 +22,7 @@ from kindling.families.registry import KIND, Family
 
 from ..containers import tensor_bundle, zips
 from ..forms import bundles
+from ..forms.finding import PART, STATE, prefix_of
 from .downloading import Downloader, NotServed
 
 PARTIAL = ".partial"
@@ -62,7 +63,7 @@ def fetch(
             done.append(Fetched(to / original.path, _one(original, to, copies, show, archive, download)))
         except NotServed as error:
             raise KindlingError(f"{error}; {_by_hand(original, to, done, archive, source)}") from error
-        if bundles.PART.search(original.path) and not original.path.endswith(".index"):
+        if PART.search(original.path) and not original.path.endswith(".index"):
             _say_where(to / original.path)
     shutil.rmtree(to / PARTIAL, ignore_errors=True)
     return done
@@ -154,9 +155,9 @@ def _quiet():
 
 def _say_where(data):
     """The text file that the original's Saver looks for, and that we look for too."""
-    state = data.parent / bundles.STATE
+    state = data.parent / STATE
     if not state.exists():
-        state.write_text(bundles.state_file(bundles.prefix_of(data).name), encoding="utf-8")
+        state.write_text(bundles.state_file(prefix_of(data).name), encoding="utf-8")
 
 
 # --- copies at hand ----------------------------------------------------------------------------------------------
@@ -215,7 +216,7 @@ def _by_hand(original, to, done, archive, source):
         {
             fetched.path.parent.name
             for fetched in done
-            if bundles.PART.search(fetched.path.name) and fetched.path.suffix != ".index"
+            if PART.search(fetched.path.name) and fetched.path.suffix != ".index"
         }
     )
     so_far = f" ({', '.join(kept)} in {to} can be used as they are)" if kept else ""

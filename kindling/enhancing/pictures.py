@@ -9,7 +9,8 @@ import numpy as np
 
 from kindling.core.errors import KindlingError
 from kindling.core.model import Array, Model
-from kindling.enhancing.prepared import Prepared, Tile, choose_grid, reader
+from kindling.enhancing.prepared import Prepared, reader
+from kindling.enhancing.tiling import Tile, choose_grid
 from kindling.images import stretch
 from kindling.photos.photo import Photo, read_photo
 from kindling.photos.streams import received

@@ -1,7 +1,7 @@
 """A photo and the costly part of enhancing it, done once, for any number of ratios and looks at its parts.
 
 The nets come in as a `Model`, so this file knows no framework. The fusion is the original's own numpy arithmetic,
-which makes the TensorFlow runtime's pixels identical to the authors'.
+which makes the TensorFlow runtime's pixels identical to the authors'. kindling/enhancing/tiling.py says in which tiles.
 """
 
 import math
@@ -13,12 +13,12 @@ from typing import Literal
 
 import numpy as np
 
-from kindling.core.errors import KindlingError, OutOfMemory
+from kindling.core.errors import KindlingError
 from kindling.core.model import Array, Model, Place
 from kindling.core.words import ProtocolName, Ratio
 from kindling.enhancing.border import Inside, bordered, cut, inner
-from kindling.enhancing.grid import Grid, between_walls, halved, square, whole
-from kindling.enhancing.memory import auto_grid
+from kindling.enhancing.doubt import doubt
+from kindling.enhancing.grid import Grid, between_walls
 from kindling.enhancing.ratio import (
     PROTOCOLS,
     auto_ratio,
@@ -30,15 +30,13 @@ from kindling.enhancing.ratio import (
     true_ratio,
 )
 from kindling.enhancing.tiles import Making, Read, adjust, keep, pieces
+from kindling.enhancing.tiling import Tile, choose_grid, in_smaller_tiles
 from kindling.families.kind import fusion
 from kindling.images import as_floats, to_pixels
 from kindling.photos.photo import Photo
 
 __all__ = ["Prepared", "Progress", "Tile", "channels", "check_share", "choose_grid", "prepare", "reader"]
 
-Tile = int | Literal["auto"]
-SEEN = 4e6  # pixels that noise is measured on, at most
-STRIP = 64  # rows that are taken together for that
 PARTS = {"lol": "lit", "blend": "blended", "photo": "enhanced", "adjusted": "relit"}  # of a Piece, by protocol
 Progress = Callable[[int], None]  # told of pixels that were finished
 
@@ -111,7 +109,7 @@ class Prepared:
             for piece in self._pieces([], grid):
                 restored[piece.rows, piece.columns] = piece.restored
 
-        _in_smaller_tiles(self._grid, self.model, fill)
+        in_smaller_tiles(self._grid, self.model, fill)
         return restored
 
     @cached_property
@@ -246,7 +244,7 @@ class Prepared:
                     picture[place] = to_pixels(part, dtype)
                 done(picture[place][..., 0].size)
 
-        _in_smaller_tiles(self._grid, self.model, fill)
+        in_smaller_tiles(self._grid, self.model, fill)
         return pictures
 
     def _finished(self, picture, place, strength):
@@ -264,7 +262,7 @@ class Prepared:
         return replace(self._grid, height=self.size[0], width=self.size[1])
 
     def _keep(self, read, grid):
-        return _in_smaller_tiles(grid, self.model, lambda grid: (keep(read, grid, self.model), grid))
+        return in_smaller_tiles(grid, self.model, lambda grid: (keep(read, grid, self.model), grid))
 
     def _pieces(self, ratios, grid, denoise=1.0, wanted=()):
         clean = self.__dict__.get("_restored")  # if it was asked for already
@@ -281,16 +279,7 @@ class Prepared:
     @cached_property
     def _doubt(self) -> float:
         """The light below which the photo's colours are not believed; infinite where a picture takes none of them."""
-        family = self.model.family
-        # Behind a wall a tile and the whole photo have other light in view, so that tiles would show.
-        if self.grey or family.multiple > 1 or family.fuse_reach < fusion.COLOUR_RADIUS:
-            return math.inf
-        height, width = self.size
-        strips = max(1, min(-(-height // STRIP), int(SEEN / (width * STRIP))))
-        # Of a large photo as many strips as are enough, evenly apart; each begins and ends with a whole pair of rows.
-        tops = np.linspace(0, max(0, height - STRIP), strips).astype(int)
-        parts = [self._photo(slice(top, min(top + STRIP, height)), slice(0, width)) for top in tops]
-        return fusion.doubt(fusion.noise(np.concatenate([part[: len(part) // 2 * 2] for part in parts])), self._step)
+        return doubt(self._photo, self.size, self._step, self.model.family, self.grey)
 
 
 def prepare(photo: Photo | Array, model: Model, tile: Tile = "auto", results: int = 0) -> Prepared:
@@ -310,37 +299,10 @@ def reader(photo: Photo, model: Model) -> Read:
     return photo.stretched if model.family.stretched else photo.divided
 
 
-def choose_grid(size: tuple[int, int], tile: Tile, model: Model, results: int = 0) -> Grid:
-    """The tiles for a photo of (height, width) and the model's border around it.
-
-    tile: "auto" by the memory at hand, 0 none, else squares of that side. results: bytes that the finished pictures
-    will take. Raises KindlingError if `tile` is none of these.
-    """
-    height, width = (length + 2 * default_border(model) for length in size)
-    if tile == "auto":
-        return auto_grid(height, width, model, results)
-    if not isinstance(tile, int) or isinstance(tile, bool) or tile < 0:
-        raise KindlingError(f'a tile of {tile!r}: expected a number of pixels, 0 for none, or "auto"')
-    return square(height, width, tile, model.family) if tile else whole(height, width, model.family)
-
-
 def check_share(name: str, value: float) -> None:
     """Refuse a strength or denoise that is no number from 0 to 1."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
         raise KindlingError(f"{name} is {value!r}, expected a number from 0 to 1")
-
-
-def _in_smaller_tiles(grid, model, work):
-    """work(grid), and where that runs out of memory, again with smaller tiles until they are as small as they get."""
-    while True:
-        try:
-            return work(grid)
-        except OutOfMemory:
-            smaller = halved(grid, model.family)
-            if smaller is None:
-                raise
-        model.rest()  # here, where the error, which still held the tile, is gone
-        grid = smaller
 
 
 def channels(what: str) -> int:

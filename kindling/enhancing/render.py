@@ -14,9 +14,10 @@ from kindling.core.files import move_into_place, staging
 from kindling.core.model import Array, Model
 from kindling.core.words import ProtocolName, Ratio
 from kindling.enhancing.grid import Grid, whole
-from kindling.enhancing.prepared import Prepared, Progress, Tile, channels, check_share, choose_grid, prepare
+from kindling.enhancing.prepared import Prepared, Progress, channels, check_share, prepare
 from kindling.enhancing.sheet import sheet, smaller
 from kindling.enhancing.tiles import pieces
+from kindling.enhancing.tiling import Tile, choose_grid
 from kindling.photos.colours import without_metadata
 from kindling.photos.jobs import Job
 from kindling.photos.photo import (

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from kindling.parity.changes import Experiment
 from kindling.parity.diagnosis import Finding
-from kindling.parity.faults import Experiment, experiments
+from kindling.parity.faults import experiments
 from kindling.parity.likeness import cosine, likeness
 from kindling.parity.moves import Array
 from kindling.parity.pairing import Pair, apart, shapes_before

@@ -2,18 +2,19 @@
 
 An experiment changes one module of a running net, for as long as it is tried: pads as TensorFlow's SAME does, takes
 another epsilon, reads a flatten in another order, adds the relu that slim's layers have unless told otherwise. If the
-net then gives the reference's values, the fault is proven, not guessed (kindling/parity/cause.py).
+net then gives the reference's values, the fault is proven, not guessed (kindling/parity/cause.py). How a module is
+changed and put back is in kindling/parity/changes.py.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from kindling.core.names import TO_SLIM, TO_TORCH
 from kindling.core.optional import import_framework
-from kindling.parity.diagnosis import FindingKind
+from kindling.parity import changes
+from kindling.parity.changes import Experiment
 from kindling.parity.moves import moves
 
 EPSILONS = (1e-3, 1e-5, 1e-6, 1e-8, 1e-12, 2e-5, 1e-2, 1e-4)
@@ -25,20 +26,6 @@ SLOPES = {
     0.1: "",
     0.0: "",
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Experiment:
-    """One change to one module."""
-
-    kind: FindingKind
-    module: str
-    sentence: str
-    """What is wrong if the change puts it right."""
-    group: str
-    """Experiments of one group are one fault in several modules."""
-    begin: Callable[[], Callable[[], None]]
-    """Makes the change, and gives what takes it back."""
 
 
 def experiments(name: str, module: Any, images: Sequence[tuple[int, ...]]) -> Iterator[Experiment]:
@@ -74,7 +61,7 @@ def _padding(name: str, module: Any) -> Iterator[Experiment]:
     if max(stride) == 1 and _is_centred(module, kernel):
         return  # where SAME is the same on both sides
     forward = _transposed_same(module) if any("Transpose" in kind for kind in kinds) else _same(module, kinds)
-    yield _forward("padding", name, module, sentence, forward, "padding")
+    yield changes.forward("padding", name, module, sentence, forward, "padding")
 
 
 def _is_centred(module: Any, kernel: tuple[int, ...]) -> bool:
@@ -131,6 +118,14 @@ def _transposed_same(module: Any) -> Callable[[Any], Any]:
     return forward
 
 
+def _numbers(value: Any) -> tuple[int, ...]:
+    return (value,) if isinstance(value, int) else tuple(value)
+
+
+def _wide(value: Any, count: int) -> tuple[int, ...]:
+    return (value,) * count if isinstance(value, int) else tuple(value)
+
+
 # --- numbers of a module -----------------------------------------------------------------------------------------
 
 
@@ -141,7 +136,7 @@ def _epsilon(name: str, module: Any) -> Iterator[Experiment]:
     for value in EPSILONS:
         if value != own:
             sentence = f"{name} has epsilon {own:g}, and the reference {value:g}{DEFAULTS.get(value, '')}"
-            yield _attribute("epsilon", name, module, "eps", value, sentence)
+            yield changes.attribute("epsilon", name, module, "eps", value, sentence)
 
 
 def _slope(name: str, module: Any) -> Iterator[Experiment]:
@@ -151,10 +146,10 @@ def _slope(name: str, module: Any) -> Iterator[Experiment]:
             if value != own:
                 told = f", {whose}" if whose else ""
                 sentence = f"{name} has a slope of {own:g} below 0, and the reference {value:g}{told}"
-                yield _attribute("activation", name, module, "negative_slope", value, sentence)
+                yield changes.attribute("activation", name, module, "negative_slope", value, sentence)
     if type(module).__name__ == "GELU":
         other = "none" if module.approximate == "tanh" else "tanh"
-        yield _attribute(
+        yield changes.attribute(
             "activation", name, module, "approximate", other, f"{name} is a GELU, the reference's approximate={other!r}"
         )
 
@@ -163,7 +158,7 @@ def _resize(name: str, module: Any) -> Iterator[Experiment]:
     if getattr(module, "mode", None) in ("bilinear", "bicubic", "trilinear", "linear"):
         value = not module.align_corners
         sentence = f"{name} resizes with align_corners={module.align_corners}, and the reference with {value}"
-        yield _attribute("resize", name, module, "align_corners", value, sentence)
+        yield changes.attribute("resize", name, module, "align_corners", value, sentence)
 
 
 # --- orders ------------------------------------------------------------------------------------------------------
@@ -184,7 +179,7 @@ def _flatten(name: str, module: Any, images: Sequence[tuple[int, ...]]) -> Itera
             f"given (c, h, w): flatten = {list(shape)} in its row of the table"
         )
         weight = module.weight.data[:, torch.from_numpy(order)]
-        yield _weight("flatten", name, module, {"weight": weight}, sentence)
+        yield changes.weights("flatten", name, module, {"weight": weight}, sentence)
 
 
 def _gates(name: str, module: Any) -> Iterator[Experiment]:
@@ -198,7 +193,9 @@ def _gates(name: str, module: Any) -> Iterator[Experiment]:
         blocks = parameter.data.chunk(len(order))
         turned[leaf] = torch.cat([blocks[k] for k in order])
     whose = "i, c, f, o of TF1's cells" if len(order) == 4 else "z, r, h of Keras"
-    yield _weight("gates", name, module, turned, f"{name} holds its gates in the order {whose}, which PyTorch's is not")
+    yield changes.weights(
+        "gates", name, module, turned, f"{name} holds its gates in the order {whose}, which PyTorch's is not"
+    )
 
 
 def _kernel(name: str, module: Any) -> Iterator[Experiment]:
@@ -211,7 +208,7 @@ def _kernel(name: str, module: Any) -> Iterator[Experiment]:
     if array.ndim == 2:
         if array.shape[0] == array.shape[1] > 1:
             sentence = f"the weight of {name} is not transposed"
-            yield _weight("transposed", name, module, {"weight": weight.data.T.contiguous()}, sentence)
+            yield changes.weights("transposed", name, module, {"weight": weight.data.T.contiguous()}, sentence)
         return
     kernel = array.transpose(TO_SLIM)
     for kind, words, move in moves(kernel):
@@ -219,7 +216,9 @@ def _kernel(name: str, module: Any) -> Iterator[Experiment]:
         right = np.empty(kernel.size, kernel.dtype)
         right[came_from.ravel()] = kernel.ravel()
         turned = np.ascontiguousarray(right.reshape(kernel.shape).transpose(TO_TORCH))
-        yield _weight(kind, name, module, {"weight": torch.from_numpy(turned)}, f"the kernel of {name}: {words}")
+        yield changes.weights(
+            kind, name, module, {"weight": torch.from_numpy(turned)}, f"the kernel of {name}: {words}"
+        )
 
 
 # --- activations -------------------------------------------------------------------------------------------------
@@ -249,69 +248,4 @@ def _activation(name: str, module: Any) -> Iterator[Experiment]:
     for called, function in activations().items():
         hidden = ", as slim's layers have unless told otherwise" if called == "relu" else ""
         sentence = f"{name} is followed by a {called} in the reference{hidden}, and not in the port"
-        yield _hooked("activation", name, module, sentence, function, called)
-
-
-# --- how a module is changed -------------------------------------------------------------------------------------
-
-
-def _numbers(value: Any) -> tuple[int, ...]:
-    return (value,) if isinstance(value, int) else tuple(value)
-
-
-def _wide(value: Any, count: int) -> tuple[int, ...]:
-    return (value,) * count if isinstance(value, int) else tuple(value)
-
-
-def _forward(
-    kind: FindingKind, name: str, module: Any, sentence: str, forward: Callable[..., Any], group: str
-) -> Experiment:
-    def begin() -> Callable[[], None]:
-        before = module.__dict__.get("forward")
-        module.forward = forward
-
-        def end() -> None:
-            if before is None:
-                del module.forward
-            else:
-                module.forward = before
-
-        return end
-
-    return Experiment(kind=kind, module=name, sentence=sentence, group=group, begin=begin)
-
-
-def _attribute(kind: FindingKind, name: str, module: Any, attribute: str, value: Any, sentence: str) -> Experiment:
-    def begin() -> Callable[[], None]:
-        before = getattr(module, attribute)
-        setattr(module, attribute, value)
-        return lambda: setattr(module, attribute, before)
-
-    return Experiment(kind=kind, module=name, sentence=sentence, group=f"{attribute} {value}", begin=begin)
-
-
-def _weight(kind: FindingKind, name: str, module: Any, weights: dict[str, Any], sentence: str) -> Experiment:
-    def begin() -> Callable[[], None]:
-        own = dict(module.named_parameters())
-        before = {leaf: own[leaf].data for leaf in weights}
-        for leaf, weight in weights.items():
-            own[leaf].data = weight
-
-        def end() -> None:
-            for leaf, weight in before.items():
-                own[leaf].data = weight
-
-        return end
-
-    group = f"{kind} {sentence.rpartition(': ')[2]}" if kind not in ("flatten", "gates") else kind
-    return Experiment(kind=kind, module=name, sentence=sentence, group=group, begin=begin)
-
-
-def _hooked(
-    kind: FindingKind, name: str, module: Any, sentence: str, function: Callable[[Any], Any], group: str
-) -> Experiment:
-    def begin() -> Callable[[], None]:
-        handle = module.register_forward_hook(lambda _, given, result: function(result))
-        return lambda: handle.remove()
-
-    return Experiment(kind=kind, module=name, sentence=sentence, group=group, begin=begin)
+        yield changes.result("activation", name, module, sentence, function, called)

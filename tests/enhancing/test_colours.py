@@ -87,7 +87,7 @@ def test_the_default_picture_takes_the_colours_of_a_clean_photo_and_no_noisy_one
 
 
 def test_a_large_photo_is_looked_at_in_strips(monkeypatch):
-    from kindling.enhancing import prepared as module
+    from kindling.enhancing import doubt as module
 
     clean = np.round(255 * PHOTO).astype(np.uint8)
     monkeypatch.setattr(module, "SEEN", 5000)

@@ -8,6 +8,8 @@ prepared = kindling.prepare("night.jpg")                          # the costly p
 series = [prepared.at(ratio) for ratio in (1, 3, 5)]
 evaluation = kindling.evaluate("low", "high")                     # pairs of photos, measured
 report = kindling.parity()                                        # TensorFlow and PyTorch, side by side
+
+The doors are all in this file. What `parity` opens to have two sides is in kindling/api/sides.py.
 """
 
 import os
@@ -19,11 +21,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from kindling.api.sides import conditions, parity_weights, photo_case, port_side, side_of
 from kindling.core.checks import check_choice
 from kindling.core.errors import KindlingError
-from kindling.core.machine import machine
 from kindling.core.model import Array, Model
-from kindling.core.names import to_slim, to_torch
 from kindling.core.optional import import_framework
 from kindling.core.packages import own
 from kindling.core.words import ProtocolName, Ratio
@@ -34,17 +35,14 @@ from kindling.evaluating import evaluation
 from kindling.evaluating.evaluation import Evaluation, Folder
 from kindling.evaluating.scores import Settings
 from kindling.evaluating.validation import Validation
-from kindling.exported.description import is_export
 from kindling.families.registry import KIND, family_of
-from kindling.parity.check import SIZES, Case, Report, Side, compare, random_cases
+from kindling.parity.check import SIZES, Case, Report, compare, random_cases
 from kindling.parity.diagnosis import diagnose
-from kindling.photos.photo import read_photo
 from kindling.runtimes import (
     RUNTIMES,
     Precision,
     default_weights,
     export,
-    find_runtime,
     open_arrays,
     open_model,
     open_weights,
@@ -54,7 +52,6 @@ from kindling.training.joint_run import train as train_joint
 from kindling.training.plan import RECIPES
 from kindling.training.run import Done, Doors
 from kindling.training.run import train as run_training
-from kindling.version import __version__
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -62,18 +59,6 @@ if TYPE_CHECKING:
     Picture = str | os.PathLike[str] | bytes | Array | Image
 
 __all__ = ["enhance", "evaluate", "export", "inspect", "open_model", "parity", "prepare", "train"]
-
-NAMES = {"tf": "TF"}  # what a side is called in a report, where that is not its runtime's name
-PACKAGES = (
-    "numpy",
-    "tensorflow",
-    "tensorflow-cpu",
-    "tf-slim",
-    "torch",
-    "onnxruntime",
-    "openvino",
-)  # that parity runs on
-LARGEST = 512  # a side of a photo in parity; float64 through the restoration net takes 10 kB a pixel, so 2.6 GB
 
 
 def enhance(
@@ -224,11 +209,8 @@ def parity(
     cases = [photo_case(image) for image in images] + random_cases(sizes, seed)
     source = str(weights or default_weights())
     variables, ported = parity_weights(source, port_weights, (reference, port), family)
-    first = _side(reference, variables, source, "cpu", family)
-    if port_weights and is_export(Path(port_weights)):
-        second = Side(NAMES.get(port, port), open_model(port_weights, port, device=device), None)
-    else:
-        second = _side(port, ported, str(port_weights or source), device, family)
+    first = side_of(reference, variables, source, "cpu", family)
+    second = port_side(port, ported, port_weights, source, device, family)
 
     def announced() -> Iterator[Case]:
         for number, case in enumerate(cases, start=1):
@@ -237,7 +219,7 @@ def parity(
 
     report = compare(first, second, announced(), tolerance)
     sources = (source, str(port_weights or source))
-    report = replace(report, about=_made_with(sources, (variables, ported), (first, second)))
+    report = replace(report, about=conditions(sources, (variables, ported), (first, second)))
     return report if report.ok or second.double is None else replace(report, diagnosis=diagnose(variables, ported))
 
 
@@ -295,58 +277,6 @@ def _read_kind(path: str | os.PathLike[str]) -> tuple[dict[str, Array], dict[str
 def _opened_kind(path: str | os.PathLike[str], runtime: str, device: str) -> Model:
     variables, said = _read_kind(path)
     return open_arrays(variables, runtime, device=device, source=str(path), said=said)
-
-
-def parity_weights(
-    weights: str | os.PathLike[str],
-    port_weights: str | os.PathLike[str] | None,
-    runtimes: Sequence[str],
-    family: str = "",
-) -> tuple[dict[str, Array], dict[str, Array]]:
-    """The weights of the reference and of the port, whose own went there and back by the naming rule."""
-    for name in runtimes:
-        import_framework(find_runtime(name).framework, "kindling parity")
-    convert = own("convert")
-    variables = convert.read(weights, family=family)
-    if port_weights and is_export(Path(port_weights)):
-        return variables, variables  # an export has graphs, and no variables of its own
-    table = (family_of(variables, family) or KIND).variables
-    # There and back by the rule that every converted file goes through, so that a fault in it is seen here.
-    ported = convert.read(port_weights, family=family) if port_weights else to_slim(to_torch(variables), table)
-    nets = convert.nets_in(variables)
-    missing = [net for net in nets if net not in convert.nets_in(ported)]
-    if missing:
-        raise KindlingError(f"{port_weights}: {', '.join(missing)} is not in it, but in {weights}")
-    return variables, {name: array for name, array in ported.items() if name.split("/")[0] in nets}
-
-
-def _side(name: str, variables: Mapping[str, Array], source: str, device: str, family: str) -> Side:
-    """Both models of a runtime, or the one of a runtime that has no float64."""
-
-    def opened(precision: Precision) -> Any:
-        return open_arrays(variables, name, device=device, precision=precision, source=source, said={"family": family})
-
-    double = opened("float64") if find_runtime(name).layered else None
-    return Side(NAMES.get(name, name), opened("float32"), double)
-
-
-def _made_with(sources: Sequence[str], weights: Sequence[dict[str, Array]], sides: Sequence[Side]) -> dict[str, object]:
-    """What two reports are to be compared by, beside their inputs."""
-    about: dict[str, object] = {"kindling": __version__, **machine(PACKAGES)}
-    for source, variables, side in zip(sources, weights, sides, strict=True):
-        about[f"{side.name} ran on"] = side.single.device
-        about[f"weights of {side.name}"] = f"{source}, sha256 {own('convert').fingerprint(variables)}"
-    return about
-
-
-def photo_case(path: str | os.PathLike[str]) -> Case:
-    """A photo to compare on; of a large one its bottom right corner, and the name says so."""
-    x = read_photo(Path(path)).stretched()[np.newaxis]
-    h, w = x.shape[1:3]
-    name = Path(path).name
-    if max(h, w) <= LARGEST:
-        return Case(name=name, x=x)
-    return Case(name=f"{name}, corner of {h}x{w}", x=x[:, -LARGEST:, -LARGEST:])
 
 
 def _opened_for(
