@@ -23,7 +23,7 @@ from kindling.training.darkening import Camera, dark_shot, darkened, linear
 
 SQUARE = 8
 SETS = ("train", "val")  # folders of a split; the one above has the name
-FLAT_OUT = 1e-12  # variance of squares that are one level of the file, whose noise is not seen
+UNSEEN = 1e-12  # variance of squares that are one level of the file, whose noise is not seen
 FLAT = 0.012  # deviation in a square of the bright shot, of 1, below which it shows no texture
 
 
@@ -91,7 +91,7 @@ def chart(path: Path, noises: dict[str, tuple[np.ndarray, np.ndarray]]) -> None:
     figure, axes = plt.subplots(figsize=(8, 4.5))
     for number, (name, (light, variance)) in enumerate(noises.items()):
         at, of = levels(light, variance)
-        at, of = at[of > FLAT_OUT], of[of > FLAT_OUT]
+        at, of = at[of > UNSEEN], of[of > UNSEEN]
         axes.plot(at, np.sqrt(of), ("-", "--")[number % 2], color=COLOURS[number // 2], label=name)
     axes.set_xscale("log")
     axes.set_yscale("log")
