@@ -1,6 +1,5 @@
 """Photos through the other families: tiles, walls before what is no whole multiple, the authors' own pictures."""
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -126,18 +125,10 @@ def assert_alike(picture, file: Path, runtime):
     assert (apart > 0).mean() <= SHARES[runtime]
 
 
-def each(names, few):
-    """(picture, runtime) of KinD++, up to a minute each: all of them where KINDLING_PICTURES says so, else `few`."""
-    every = os.environ.get("KINDLING_PICTURES") == "all"
-    taken = [(name, runtime) for name in names for runtime in ("tf", "torch")] if every else few
-    return [pytest.param(name, runtime, marks=getattr(pytest.mark, runtime)) for name, runtime in taken]
-
-
 @pytest.mark.slow
 @pytest.mark.reference
-@pytest.mark.parametrize(
-    ("name", "runtime"), each(["Madison.png", "04.JPG"], [("Madison.png", "tf"), ("04.JPG", "torch")])
-)
+@pytest.mark.parametrize("runtime", BOTH)
+@pytest.mark.parametrize("name", ["Madison.png", "04.JPG"])
 def test_pictures_of_kind_plus(authors_model, reference, name, runtime):
     files = folder(reference, KIND_PLUS)
     prepared = prepare(read_photo(files / "images" / name), authors_model("kind_plus", runtime))
@@ -152,7 +143,14 @@ TAKEN = {"22": 3.574595, "179": 3.033455, "780": 3.779960}  # of the authors' ev
 
 @pytest.mark.slow
 @pytest.mark.reference
-@pytest.mark.parametrize(("id", "runtime"), each(TAKEN, [("22", "tf"), ("179", "torch")]))
+# Half a minute each, so not every one in both.
+@pytest.mark.parametrize(
+    ("id", "runtime"),
+    [
+        pytest.param(id, r, marks=getattr(pytest.mark, r))
+        for id, r in (("22", "tf"), ("179", "torch"), ("780", "torch"))
+    ],
+)
 def test_pictures_of_kind_plus_on_lol(authors_model, reference, id, runtime):
     lol = reference.parent / "lol" / "eval15"
     if not lol.is_dir():
