@@ -15,14 +15,12 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import parser
-from benchmarks.performance_page import COLOURS, plotting
 from kindling.evaluating.pairs import find_pairs
 from kindling.images import save_images
 from kindling.photos.photo import read_photo
 from kindling.training.darkening import Camera, dark_shot, darkened, linear
 
 SQUARE = 8
-SETS = ("train", "val")  # folders of a split; the one above has the name
 UNSEEN = 1e-12  # variance of squares that are one level of the file, whose noise is not seen
 FLAT = 0.012  # deviation in a square of the bright shot, of 1, below which it shows no texture
 
@@ -78,29 +76,40 @@ def noise(light: np.ndarray, variance: np.ndarray) -> tuple[float, float]:
     return float(shot), float(np.sqrt(read))
 
 
+def joined(shots: list[dict]) -> tuple[np.ndarray, np.ndarray]:
+    """The light and the variance of the flat squares of all shots."""
+    light, variance = (np.concatenate([shot[part] for shot in shots]) for part in ("light", "variance"))
+    return light, variance
+
+
+def camera_of(found: dict) -> Camera:
+    """One that takes as many stops less light as the dark shot of a pair has."""
+    return replace(Camera(), stops=(found["stops"], found["stops"]))
+
+
 def made(found: dict, bright: np.ndarray, seed: int) -> dict | None:
-    """`compare` of the shot that a Camera takes of the bright photo, with as much less light as its partner has."""
-    camera = replace(Camera(), stops=(found["stops"], found["stops"]))
-    dark, _ = dark_shot(bright, float(bright.max()), camera, np.random.default_rng(seed))
+    """`compare` of the shot that such a Camera takes of the bright photo."""
+    dark, _ = dark_shot(bright, float(bright.max()), camera_of(found), np.random.default_rng(seed))
     return compare(dark / 255, bright)
 
 
-def chart(path: Path, noises: dict[str, tuple[np.ndarray, np.ndarray]]) -> None:
-    """Deviations over light, one line for each of `noises`: (light, variance) of squares; dashed where made."""
-    plt = plotting()
-    figure, axes = plt.subplots(figsize=(8, 4.5))
-    for number, (name, (light, variance)) in enumerate(noises.items()):
-        at, of = levels(light, variance)
-        at, of = at[of > UNSEEN], of[of > UNSEEN]
-        axes.plot(at, np.sqrt(of), ("-", "--")[number % 2], color=COLOURS[number // 2], label=name)
-    axes.set_xscale("log")
-    axes.set_yscale("log")
-    axes.set_xlabel("linear light of the dark shot, white 1")
-    axes.set_ylabel("deviation within flat squares, four of five below")
+def chart(path: Path, shots: dict[str, tuple[list[dict], list[dict]]]) -> None:
+    """Deviation over light. shots: by folder, those that are real, drawn whole, and those that are made, dashed."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    axes = figure.subplots()
+    for number, (name, both) in enumerate(shots.items()):
+        for kind, line, some in zip(("real", "made"), ("-", "--"), both, strict=True):
+            at, of = levels(*joined(some))
+            seen = of > UNSEEN
+            axes.plot(at[seen], np.sqrt(of[seen]), line, color=f"C{number}", label=f"{name}, {kind}")
+    axes.set(
+        xscale="log", yscale="log", xlabel="linear light of the dark shot, white 1",
+        ylabel="deviation within flat squares, four of five below",
+    )  # fmt: skip
     axes.legend(fontsize=8)
-    figure.tight_layout()
     figure.savefig(path, dpi=110, metadata={"Software": None})
-    plt.close(figure)
 
 
 def draw(path: Path, pairs, rows: int = 4) -> None:
@@ -111,9 +120,9 @@ def draw(path: Path, pairs, rows: int = 4) -> None:
         found = compare(photo.pixels / 255, partner.pixels / 255)
         if found is None:
             continue
-        camera = replace(Camera(), stops=(found["stops"], found["stops"]))
         bright = partner.pixels[:256, :256].astype(np.float32) / 255
-        dark = darkened(bright, float(partner.pixels.max()) / 255, camera, np.random.default_rng(number))
+        largest = float(partner.pixels.max()) / 255
+        dark = darkened(bright, largest, camera_of(found), np.random.default_rng(number))
         pictures.append(np.concatenate([bright, photo.stretched()[:256, :256], dark], 1))
     save_images(path, np.concatenate(pictures)[::2, ::2])
 
@@ -125,28 +134,25 @@ def main() -> None:
     arguments.add_argument("--chart", type=Path)
     options = arguments.parse_args()
     print("| pairs | stops, 5 / 50 / 95 % | balance | contrast | shot | read | row |\n|---|---|---|---|---|---|---|")
-    noises = {}
+    shots = {}
     for folder in options.pairs:
-        pairs = find_pairs(folder / "low", folder / "high")
         found, drawn = [], []
-        for number, pair in enumerate(pairs):
+        for number, pair in enumerate(find_pairs(folder / "low", folder / "high")):
             low, high = (read_photo(path).pixels / 255 for path in pair)
-            if one := compare(low, high):
+            one = compare(low, high)
+            if one:
                 found.append(one)
                 drawn.append(made(one, high, number) if options.chart else None)
-        for name, shots in {"real": found, "made": [one for one in drawn if one]}.items():
-            if shots:
-                parts = (np.concatenate([one[part] for one in shots]) for part in ("light", "variance"))
-                noises[f"{folder.parent.name if folder.name in SETS else folder.name}, {name}"] = tuple(parts)
+        shots[str(folder)] = found, [one for one in drawn if one]
         stops = np.percentile([one["stops"] for one in found], (5, 50, 95))
         drift = np.std([one["balance"] for one in found])
         contrast = np.std(np.log([max(one["exponent"], 0.05) for one in found]))
-        photons, read = noise(*(np.concatenate([one[part] for one in found]) for part in ("light", "variance")))
+        shot, read = noise(*joined(found))
         row = np.median([one["row"] for one in found])
         print(f"| {len(found)} of {folder} | {' / '.join(f'{s:.1f}' for s in stops)} | {drift:.2f} | {contrast:.2f} "
-              f"| {photons:.1e} | {read:.1e} | {row:.1e} |")  # fmt: skip
+              f"| {shot:.1e} | {read:.1e} | {row:.1e} |")  # fmt: skip
     if options.chart:
-        chart(options.chart, noises)
+        chart(options.chart, shots)
     if options.draw:
         draw(options.draw, find_pairs(options.pairs[0] / "low", options.pairs[0] / "high"))
 

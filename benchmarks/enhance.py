@@ -1,7 +1,8 @@
 """python -m benchmarks.enhance [ROW ...]       memory and time of `kindling enhance`, as docs/enhance.md reports them
 
 Rows: `memory` (24 megapixels, both backends), `large` (100 megapixels, torch), `pixel` (time per pixel of 12 megapixels
-in tiles against a 400x600 photo), `frameworks` (the whole chain at 400x600, torch against TensorFlow); by default all.
+in tiles against a 400x600 photo), `frameworks` (the whole chain at 400x600, torch against TensorFlow), `kept` (12
+megapixels with the memory that is kept between tiles, and without it in tiles twice as large, torch); by default all.
 Each run is a process of its own where memory is measured. Times are taken in turn, A B A B: the ratios are what can
 be compared, and a busy machine spreads them. Seeded weights and noise: what is computed does not matter to the time.
 """
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,7 @@ import pyvips
 import convert
 from benchmarks import parser
 from kindling.enhancing import memory
+from kindling.enhancing.grid import fitting
 from kindling.enhancing.render import render
 from kindling.images import load_images
 from kindling.photos.photo import read_photo
@@ -29,10 +32,19 @@ from tests.support.weights import seeded
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # as the command line does
 BACKENDS = ("torch", "tf")
 ROUNDS = 7
+UNKEPT_BYTES = 700  # that a tile takes for each pixel where nothing is kept
+UNKEPT = f"""
+from kindling.enhancing import memory
+from kind_torch.kind import KinD
+memory.keep_freed = memory.give_back = lambda: None
+KinD.float32_bytes = {UNKEPT_BYTES}
+from kindling.cli import main
+main()
+"""
 
 
 def main() -> None:
-    known = {"memory": peak, "large": large, "pixel": per_pixel, "frameworks": frameworks}
+    known = {"memory": peak, "large": large, "pixel": per_pixel, "frameworks": frameworks, "kept": kept}
     arguments = parser(__doc__)
     arguments.add_argument("rows", nargs="*", metavar="ROW", help=", ".join(known))
     rows = arguments.parse_args().rows or list(known)
@@ -71,6 +83,22 @@ def per_pixel(folder: Path, weights: Path) -> None:
         )
 
 
+def kept(folder: Path, weights: Path) -> None:
+    """Seconds and peak memory, in turn: what keeping freed memory brings, and what its gaps cost."""
+    file = photo(folder, 3000, 4000)
+    height, width = read_photo(file).size
+    model = open_model(weights, "torch")
+    for size, said in ((model.bytes_per_pixel(), "kept"), (UNKEPT_BYTES, "not kept")):
+        grid = fitting(height, width, int(memory.ROOM / size), model.family)
+        tiles = len(grid.rows) * len(grid.columns)
+        print(
+            f"{said}: {size} bytes a pixel, {tiles} tiles or more, {grid.computed / (height * width):.2f} of its pixels"
+        )
+    for _ in range(2):
+        in_a_process(file, weights, "torch")
+        in_a_process(file, weights, "torch", ["-c", UNKEPT])
+
+
 def frameworks(folder: Path, weights: Path) -> None:
     """The nets at 400x600, one after the other as evaluate.py calls them; the ratio is taken of each pair of turns."""
     image = load_images(photo(folder, 400, 600))
@@ -87,10 +115,10 @@ def frameworks(folder: Path, weights: Path) -> None:
     print(f"torch / tf at 400x600: {statistics.median(ratios):.2f} (from {ratios[0]:.2f} to {ratios[-1]:.2f})")
 
 
-def in_a_process(file: Path, weights: Path, backend: str) -> None:
-    """Run the command and say what the kernel counted as its largest size."""
+def in_a_process(file: Path, weights: Path, backend: str, program: Sequence[str] = ("-m", "kindling.cli")) -> None:
+    """Run the command and say what the kernel counted as its largest size. program: in place of the command line's."""
     out = file.parent / f"out-{backend}"
-    command = [sys.executable, "-m", "kindling.cli", "enhance", file, "-o", out, "--runtime", backend]
+    command = [sys.executable, *program, "enhance", file, "-o", out, "--force", "--runtime", backend]
     start = time.perf_counter()
     child = subprocess.Popen([*map(str, command), "--weights", str(weights)], stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(child.pid, 0)
@@ -98,7 +126,8 @@ def in_a_process(file: Path, weights: Path, backend: str) -> None:
         raise SystemExit(f"kindling enhance ended with {os.waitstatus_to_exitcode(status)}")
     peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e9
     height, width = read_photo(next(out.iterdir())).size
-    print(f"{backend}, {height}x{width}: {peak:.2f} GB at most, {time.perf_counter() - start:.0f} s")
+    said = f"{backend}, nothing kept" if "-c" in program else backend
+    print(f"{said}, {height}x{width}: {peak:.2f} GB at most, {time.perf_counter() - start:.0f} s")
 
 
 def seconds_per_pixel(picture, model):

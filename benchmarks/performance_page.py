@@ -84,7 +84,7 @@ def tables(record: dict[str, Any]) -> str:
 
 def chart(record: dict[str, Any], file: Path) -> None:
     """Seconds of the three nets, side by side, at the first size."""
-    plt = plotting()
+    plt = _plt()
     if not record["sizes"]:
         return
     size, rows = next(iter(record["sizes"].items()))
@@ -107,7 +107,7 @@ def chart(record: dict[str, Any], file: Path) -> None:
 
 def roofline(record: dict[str, Any], file: Path) -> None:
     """GFLOP/s of each net over its operations a byte, below what products and copies of this machine allow."""
-    plt = plotting()
+    plt = _plt()
     if not record["sizes"]:
         return
     size, rows = next(iter(record["sizes"].items()))
@@ -140,8 +140,7 @@ def roofline(record: dict[str, Any], file: Path) -> None:
     plt.close(figure)
 
 
-def plotting() -> Any:
-    """Matplotlib's pyplot, without a display."""
+def _plt() -> Any:
     import matplotlib
 
     matplotlib.use("Agg")
