@@ -212,7 +212,9 @@ def _rows(ray, tasks, order, weights, share):
     """The rows of the manifest, as actors send them."""
     import pyarrow as pa
 
-    given = [pa.Table.from_pylist(block) for block in blocks(tasks, order["batch"])]
+    # A packed file holds a batch, whose photos its name is made of, so there they have one size.
+    actors = share.actors if order["to"] == "files" else None
+    given = [pa.Table.from_pylist(block) for block in blocks(tasks, order["batch"], actors)]
     dataset = ray.data.from_arrow(given).map_batches(
         Enhancer, fn_constructor_kwargs={"order": Order(weights=weights.stored(), **order)}, batch_size=None,
         batch_format="pyarrow", **cluster.options(share, len(given)),

@@ -19,6 +19,7 @@ from tests.support.photos import noise
 
 pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install -e '.[ray]'")
 
+from kindling.ray.blocks import blocks  # noqa: E402
 from kindling.ray.manifest import FOLDER, Manifest, row  # noqa: E402
 from kindling.ray.shards import contents, name_of, packed  # noqa: E402
 from kindling.ray.sources import gather  # noqa: E402
@@ -46,6 +47,26 @@ def test_examples_in_docstrings(name):
 def test_shares(resources, actors, device, expected):
     share = share_of(resources, actors, device)
     assert (share.actors, share.cpus, share.gpus) == expected
+
+
+@pytest.mark.parametrize(("count", "batch", "actors"), [(1, 16, 2), (60, 16, 2), (500, 16, 2), (500, 4, 64)])
+def test_batches_get_smaller_so_that_no_actor_waits_long(count, batch, actors):
+    tasks = [{"kind": "file", "location": str(number), "at": 0} for number in range(count)]
+    given = list(blocks(tasks, batch, actors))
+    assert [task for block in given for task in block] == tasks
+    left = count
+    for block in given:  # what one actor does last is little beside what all do before it
+        assert len(block) <= max(1, min(batch, left / actors / 2))
+        left -= len(block)
+
+
+def test_a_row_group_is_not_parted():
+    parts = [("parquet", 0)] * 5 + [("tar", 0)] * 5 + [("parquet", 1)] * 5
+    tasks = [{"kind": kind, "location": "x", "at": at} for kind, at in parts]
+    sizes = [len(block) for block in blocks(tasks, 2, 1)]
+    assert (sizes[0], sizes[-1]) == (5, 5)
+    assert sizes[1:-1] == [2, 1, 1, 1]
+    assert [len(block) for block in blocks(tasks, 2)] == [5, 2, 2, 1, 5]  # packed files are all alike
 
 
 def test_more_actors_than_cores_are_refused():
