@@ -1,15 +1,18 @@
 """python -m benchmarks.estimator WEIGHTS --data DIR ... --val DIR ... [--limit 150] [--most 6] [--out FILE]
 
 Fits the ratio that `auto` guesses (kindling/families/kind/estimator.py) to the pairs of --data, with the weights it
-goes with, and writes WEIGHTS/estimator.json. Which statistics it looks at, how strongly it is held back, and by how
-much all guesses are shifted is chosen by the pictures of the pairs of --val: statistics are taken in one after the
+goes with, and writes WEIGHTS/estimator.json. It is fitted to the ratio at which the picture of each pair is best, which
+is not the one that the partner's illumination gives. Which statistics it looks at, how strongly it is held back, and by
+how much all guesses are shifted is chosen by the pictures of the pairs of --val: statistics are taken in one after the
 other for as long as the mean PSNR over the folders rises. Each folder counts alike.
 """
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from scipy.interpolate import CubicSpline
 
 from benchmarks import parser
 from benchmarks.protocols import eight_bits
@@ -22,49 +25,56 @@ from kindling.images import to_pixels
 from kindling.photos.photo import read_photo
 from kindling.runtimes import open_model
 
-GRID = np.exp(np.linspace(np.log(0.8), np.log(20), 12))  # ratios that the pictures are made at
+GRID = np.exp(np.linspace(np.log(0.6), np.log(16), 12))  # ratios that the pictures are made at
+FINE = np.linspace(np.log(GRID[0]), np.log(GRID[-1]), 400)  # between them curves are smooth
 RIDGES = (0.3, 3.0, 30.0)
-SHIFTS = np.linspace(-0.3, 0.2, 11)  # of the logarithm: too bright costs more than too dark
+SHIFTS = np.linspace(-0.3, 0.3, 13)  # of the logarithm: too bright costs more than too dark
+PICTURE = "blend"  # the protocol of the picture that people get
 
 
-def training(model, folders, limit):
-    """numbers (n, statistics), ratios (n,) and weights (n,) of the pairs of `folders`, at most `limit` of each."""
-    rows, ratios, weights = [], [], []
-    for folder in folders:
-        pairs = find_pairs(folder / "low", folder / "high")
-        pairs = pairs[:: -(-len(pairs) // limit)]
-        for low, high in pairs:
-            prepared = prepare(read_photo(low), model)
-            rows.append(statistics(prepared.L, prepared.image))
-            ratios.append(prepared.true_ratio(read_photo(high)))
-            weights.append(1 / len(pairs))
-    return np.array(rows), np.array(ratios), np.array(weights)
+@dataclass(frozen=True)
+class Pair:
+    """numbers: the statistics of a dark photo; psnr: of its picture at each ratio of FINE, by protocol."""
+
+    numbers: np.ndarray
+    psnr: dict[str, np.ndarray]
+
+    @property
+    def ratio(self) -> float:
+        """The ratio at which the picture is best."""
+        return float(np.exp(FINE[self.psnr[PICTURE].argmax()]))
 
 
-def curves(model, folder):
-    """Of each pair its statistics, and the PSNR of its picture at each ratio of GRID by each of the PROTOCOLS."""
-    rows = []
-    for low, high in find_pairs(folder / "low", folder / "high"):
+def measure(model, folder, protocols, limit=None):
+    """The pairs of a folder, at most `limit`, spread over it."""
+    pairs = find_pairs(folder / "low", folder / "high")
+    found = []
+    for low, high in pairs[:: -(-len(pairs) // limit) if limit else 1]:
         prepared, truth = prepare(read_photo(low), model), eight_bits(read_photo(high))
         # By ratio first: the light that one asks for is kept until the next.
-        found = [[_psnr(prepared, ratio, protocol, truth) for protocol in PROTOCOLS] for ratio in GRID]
-        psnr = {protocol: list(column) for protocol, column in zip(PROTOCOLS, zip(*found, strict=True), strict=True)}
-        rows.append((statistics(prepared.L, prepared.image), psnr))
-    return rows
+        rows = [[_psnr(prepared, ratio, protocol, truth) for protocol in protocols] for ratio in GRID]
+        psnr = {protocol: smooth(column) for protocol, column in zip(protocols, zip(*rows, strict=True), strict=True)}
+        found.append(Pair(statistics(prepared.L, prepared.image), psnr))
+    return found
+
+
+def smooth(psnr):
+    """PSNR at the ratios of GRID to PSNR at those of FINE: a spline of the squared error, which has no sharp peaks."""
+    error = CubicSpline(np.log(GRID), 10 ** (np.asarray(psnr) / -10))(FINE)
+    return -10 * np.log10(np.maximum(error, 10 ** (-(max(psnr) + 3) / 10)))
 
 
 def _psnr(prepared, ratio, protocol, truth):
     return metrics.psnr(to_pixels(prepared.at(ratio, protocol=protocol)), truth)
 
 
-def score(estimator, folders, protocol="blend"):
-    """The mean PSNR of the guesses, each folder alike; between the ratios of GRID by straight lines."""
-    return float(np.mean([_mean(estimator, rows, protocol) for rows in folders]))
+def score(estimator, folders, protocol=PICTURE):
+    """The mean PSNR of the guesses, each folder alike."""
+    return float(np.mean([_mean(estimator, pairs, protocol) for pairs in folders]))
 
 
-def _mean(estimator, rows, protocol):
-    at = [np.interp(np.log(estimator.of(numbers)), np.log(GRID), psnr[protocol]) for numbers, psnr in rows]
-    return float(np.mean(at))
+def _mean(estimator, pairs, protocol):
+    return float(np.mean([np.interp(np.log(estimator.of(pair.numbers)), FINE, pair.psnr[protocol]) for pair in pairs]))
 
 
 def shifted(estimator, by):
@@ -76,8 +86,13 @@ def shifted(estimator, by):
     )
 
 
-def choose(numbers, ratios, weights, folders, most):
-    """The estimator whose pictures are best, of at most `most` statistics; and the trail of (names, score)."""
+def choose(data, folders, most):
+    """The estimator whose pictures are best, of at most `most` statistics; and the trail of (names, score).
+
+    data, folders: the Pairs of each folder, to fit to and to choose by.
+    """
+    numbers, ratios = (np.array([getattr(pair, of) for pairs in data for pair in pairs]) for of in ("numbers", "ratio"))
+    weights = np.concatenate([np.full(len(pairs), 1 / len(pairs)) for pairs in data])
     names, trail, best = [], [], None
     while len(names) < most:
         found = []
@@ -107,14 +122,14 @@ def main() -> None:
     model = open_model(options.weights)
     # Weights with an estimator are run with a border of reflection, and so they are here, whether they have one yet.
     model.said = {**model.said, "estimator": json.dumps({"coefficients": {"constant": 1}, "least": 1, "most": 10})}
-    numbers, ratios, weights = training(model, options.data, options.limit)
-    folders = [curves(model, folder) for folder in options.val]
-    found, trail = choose(numbers, ratios, weights, folders, options.most)
+    data = [measure(model, folder, (PICTURE,), options.limit) for folder in options.data]
+    folders = [measure(model, folder, PROTOCOLS) for folder in options.val]
+    found, trail = choose(data, folders, options.most)
     for names, psnr in trail:
         print(f"{psnr:.2f} dB  {' + '.join(names)}", flush=True)
-    for folder, rows in zip(options.val, folders, strict=True):
-        means = ", ".join(f"{protocol} {_mean(found, rows, protocol):.2f} dB" for protocol in PROTOCOLS)
-        known = np.mean([max(psnr["lol"]) for _, psnr in rows])
+    for folder, pairs in zip(options.val, folders, strict=True):
+        means = ", ".join(f"{protocol} {_mean(found, pairs, protocol):.2f} dB" for protocol in PROTOCOLS)
+        known = np.mean([pair.psnr["lol"].max() for pair in pairs])
         print(f"{folder}: {means}; lol at each photo's best ratio {known:.2f} dB")
     found.write(options.out or options.weights / FILE)
 

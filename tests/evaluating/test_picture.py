@@ -124,12 +124,21 @@ def test_pairs_are_linked_into_the_half_that_the_list_says(tmp_path):
 def test_the_estimators_choice_takes_what_helps_and_leaves_the_rest():
     random = np.random.default_rng(6)
     numbers = random.standard_normal((80, len(FEATURES)))
-    ratios = np.exp(1 + 0.5 * numbers[:, 2])
-    peaks = [(row, np.log(np.clip(r, 1, 15))) for row, r in zip(numbers[:30], ratios[:30], strict=True)]
-    psnr = [(row, {p: 25 - 20 * (np.log(estimator.GRID) - at) ** 2 for p in estimator.PROTOCOLS}) for row, at in peaks]
-    found, trail = estimator.choose(numbers, ratios, np.ones(80), [psnr], 3)
+    best = np.clip(1 + 0.5 * numbers[:, 2], 0, np.log(15))
+    curve = [{protocol: 25 - 20 * (estimator.FINE - at) ** 2 for protocol in estimator.PROTOCOLS} for at in best]
+    pairs = [estimator.Pair(row, psnr) for row, psnr in zip(numbers, curve, strict=True)]
+    found, trail = estimator.choose([pairs[30:]], [pairs[:30]], 3)
     assert trail[0][0] == [list(FEATURES)[2]]
-    assert estimator.score(found, [psnr]) > 24
+    assert estimator.score(found, [pairs[:30]]) > 24.5
+
+
+@pytest.mark.parametrize("best", [0.9, 3.3, 14.0])
+def test_the_best_ratio_lies_between_those_that_were_tried(best):
+    error = 0.004 + 0.02 * (np.log(estimator.GRID) - np.log(best)) ** 2
+    curve = estimator.smooth(-10 * np.log10(error))
+    pair = estimator.Pair(np.zeros(len(FEATURES)), {estimator.PICTURE: curve})
+    assert pair.ratio == pytest.approx(best, rel=0.02)
+    assert curve.max() == pytest.approx(-10 * np.log10(0.004), abs=0.1)
 
 
 def test_a_shift_multiplies_every_guess():
