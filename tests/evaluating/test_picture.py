@@ -125,7 +125,7 @@ def test_the_estimators_choice_takes_what_helps_and_leaves_the_rest():
     random = np.random.default_rng(6)
     numbers = random.standard_normal((80, len(FEATURES)))
     best = np.clip(1 + 0.5 * numbers[:, 2], 0, np.log(15))
-    curve = [{protocol: 25 - 20 * (estimator.FINE - at) ** 2 for protocol in estimator.PROTOCOLS} for at in best]
+    curve = [dict.fromkeys(estimator.PROTOCOLS, 25 - 20 * (estimator.FINE - at) ** 2) for at in best]
     pairs = [estimator.Pair(row, psnr) for row, psnr in zip(numbers, curve, strict=True)]
     found, trail = estimator.choose([pairs[30:]], [pairs[:30]], 3)
     assert trail[0][0] == [list(FEATURES)[2]]
