@@ -24,7 +24,7 @@ help:
 	@echo "make bench   speed and memory of every way to run the nets, into docs/performance.md"
 	@echo "make fuzz    10,000 broken checkpoints: each read right or refused in a sentence"
 	@echo "make docs    the generated tables in docs/, and all of it as a site, in site/"
-	@echo "make weights SHARED=FOLDER   the default weights anew, from the pairs of photos in FOLDER: days on a CPU"
+	@echo "make weights SHARED=FOLDER   the default weights anew, from the pairs of photos in FOLDER: hours on a CPU"
 	@echo "make coverage  all tests again, and which lines they reach"
 
 # TensorFlow has no build for Python 3.14; there PyTorch's side is set up alone (see setup.py).

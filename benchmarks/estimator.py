@@ -4,7 +4,7 @@ Fits the ratio that `auto` guesses (kindling/families/kind/estimator.py) to the 
 goes with, and writes WEIGHTS/estimator.json. It is fitted to the ratio at which the picture of each pair is best, which
 is not the one that the partner's illumination gives. Which statistics it looks at, how strongly it is held back, and by
 how much all guesses are shifted is chosen by the pictures of the pairs of --val: statistics are taken in one after the
-other for as long as the mean PSNR over the folders rises. Each folder counts alike.
+other for as long as they gain over one gamma curve, in PSNR, where the folder that gains least counts most.
 """
 
 import json
@@ -15,7 +15,7 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 
 from benchmarks import parser
-from benchmarks.protocols import eight_bits
+from benchmarks.protocols import eight_bits, gamma
 from kindling.enhancing.ratio import PROTOCOLS
 from kindling.enhancing.render import prepare
 from kindling.evaluating import metrics
@@ -34,10 +34,11 @@ PICTURE = "blend"  # the protocol of the picture that people get
 
 @dataclass(frozen=True)
 class Pair:
-    """numbers: the statistics of a dark photo; psnr: of its picture at each ratio of FINE, by protocol."""
+    """A dark photo's statistics; the PSNR of its picture at each ratio of FINE, by protocol, and of one gamma curve."""
 
     numbers: np.ndarray
     psnr: dict[str, np.ndarray]
+    gamma: float
 
     @property
     def ratio(self) -> float:
@@ -54,7 +55,8 @@ def measure(model, folder, protocols, limit=None):
         # By ratio first: the light that one asks for is kept until the next.
         rows = [[_psnr(prepared, ratio, protocol, truth) for protocol in protocols] for ratio in GRID]
         psnr = {protocol: smooth(column) for protocol, column in zip(protocols, zip(*rows, strict=True), strict=True)}
-        found.append(Pair(statistics(prepared.L, prepared.image), psnr))
+        curve = metrics.psnr(to_pixels(gamma(prepared.image)), truth)
+        found.append(Pair(statistics(prepared.L, prepared.image), psnr, curve))
     return found
 
 
@@ -69,8 +71,9 @@ def _psnr(prepared, ratio, protocol, truth):
 
 
 def score(estimator, folders, protocol=PICTURE):
-    """The mean PSNR of the guesses, each folder alike."""
-    return float(np.mean([_mean(estimator, pairs, protocol) for pairs in folders]))
+    """The soft minimum, over the folders, of what the guesses gain over one gamma curve, in dB."""
+    gains = [_mean(estimator, pairs, protocol) - np.mean([pair.gamma for pair in pairs]) for pairs in folders]
+    return -float(np.log(np.mean(np.exp(-np.array(gains)))))
 
 
 def _mean(estimator, pairs, protocol):
@@ -125,10 +128,11 @@ def main() -> None:
     data = [measure(model, folder, (PICTURE,), options.limit) for folder in options.data]
     folders = [measure(model, folder, PROTOCOLS) for folder in options.val]
     found, trail = choose(data, folders, options.most)
-    for names, psnr in trail:
-        print(f"{psnr:.2f} dB  {' + '.join(names)}", flush=True)
+    for names, gain in trail:
+        print(f"{gain:+.2f} dB  {' + '.join(names)}", flush=True)
     for folder, pairs in zip(options.val, folders, strict=True):
         means = ", ".join(f"{protocol} {_mean(found, pairs, protocol):.2f} dB" for protocol in PROTOCOLS)
+        means += f", gamma {np.mean([pair.gamma for pair in pairs]):.2f} dB"
         known = np.mean([pair.psnr["lol"].max() for pair in pairs])
         print(f"{folder}: {means}; lol at each photo's best ratio {known:.2f} dB")
     found.write(options.out or options.weights / FILE)

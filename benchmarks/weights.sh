@@ -38,10 +38,13 @@ for set in lol train stacks night; do
     val="${val:-} --val $WORK/split/$set/val"
     fit="${fit:-} --data $WORK/split/$set/train"
 done
-STATE=joint train joint "$WORK/joint" --init "$START" $mix $val --steps 5060 --warm 400 --cool 1500 --lr 3e-4 --clip 3 \
-    --decay 0.01 --dark 0.06 --precision bfloat16 --device cpu --validate 4000
+together="--lr 3e-4 --clip 3 --decay 0.01 --dark 0.06 --device cpu --validate 4000"
+STATE=joint train joint "$WORK/joint" --init "$START" $mix $val $together --steps 5060 --warm 400 --cool 1500 \
+    --precision bfloat16
+STATE=joint train joint "$WORK/again" --init "$WORK/joint" $mix $val $together --steps 2800 --warm 200 --cool 1800 \
+    --seed 2021 --precision float32
 for net in decom_net_train Restoration_net_train illumination_adjust_net_train; do
     rm -rf "checkpoints/$net"
-    cp -r "$WORK/joint/$net" "checkpoints/$net"
+    cp -r "$WORK/again/$net" "checkpoints/$net"
 done
 "$PYTHON" -m benchmarks.estimator checkpoints $fit $val --limit 60

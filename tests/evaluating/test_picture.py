@@ -126,17 +126,25 @@ def test_the_estimators_choice_takes_what_helps_and_leaves_the_rest():
     numbers = random.standard_normal((80, len(FEATURES)))
     best = np.clip(1 + 0.5 * numbers[:, 2], 0, np.log(15))
     curve = [dict.fromkeys(estimator.PROTOCOLS, 25 - 20 * (estimator.FINE - at) ** 2) for at in best]
-    pairs = [estimator.Pair(row, psnr) for row, psnr in zip(numbers, curve, strict=True)]
+    pairs = [estimator.Pair(row, psnr, 20.0) for row, psnr in zip(numbers, curve, strict=True)]
     found, trail = estimator.choose([pairs[30:]], [pairs[:30]], 3)
     assert trail[0][0] == [list(FEATURES)[2]]
-    assert estimator.score(found, [pairs[:30]]) > 24.5
+    assert estimator.score(found, [pairs[:30]]) > 4.5
+
+
+def test_the_folder_that_gains_least_counts_most():
+    flat = {protocol: np.full(400, 20.0) for protocol in estimator.PROTOCOLS}
+    folders = [[estimator.Pair(np.zeros(len(FEATURES)), flat, gamma)] for gamma in (14.0, 16.0, 19.0)]
+    at = Estimator({"constant": 0.0}, 0.5, 20)
+    assert estimator.score(at, folders[2:]) == pytest.approx(1)
+    assert 1 < estimator.score(at, folders) < 2.1
 
 
 @pytest.mark.parametrize("best", [0.9, 3.3, 14.0])
 def test_the_best_ratio_lies_between_those_that_were_tried(best):
     error = 0.004 + 0.02 * (np.log(estimator.GRID) - np.log(best)) ** 2
     curve = estimator.smooth(-10 * np.log10(error))
-    pair = estimator.Pair(np.zeros(len(FEATURES)), {estimator.PICTURE: curve})
+    pair = estimator.Pair(np.zeros(len(FEATURES)), {estimator.PICTURE: curve}, 20.0)
     assert pair.ratio == pytest.approx(best, rel=0.02)
     assert curve.max() == pytest.approx(-10 * np.log10(0.004), abs=0.1)
 
