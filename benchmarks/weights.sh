@@ -47,4 +47,4 @@ for net in decom_net_train Restoration_net_train illumination_adjust_net_train; 
     rm -rf "checkpoints/$net"
     cp -r "$WORK/again/$net" "checkpoints/$net"
 done
-"$PYTHON" -m benchmarks.estimator checkpoints $fit $val --limit 60
+"$PYTHON" -m benchmarks.estimator checkpoints $fit $val --limit 130
