@@ -16,7 +16,7 @@ import convert
 from tests.support.checkpoints import form
 from tests.support.weights import seeded
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="ulimit is POSIX")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name != "posix", reason="ulimit is POSIX")]
 FORMS = ["out.h5", "out.npz", "out.safetensors", "out.pth", "out.ckpt", "folder"]
 PROGRAM = textwrap.dedent("""
     import resource, sys

@@ -16,6 +16,8 @@ from kindling.families.registry import KIND_PLUS
 from kindling.photos.photo import read_photo
 from tests.support.families import families, folder
 
+pytestmark = pytest.mark.slow
+
 BOTH = [pytest.param("tf", marks=pytest.mark.tf), pytest.param("torch", marks=pytest.mark.torch)]
 IDS = [family.id for family in families()]
 NETS = [pytest.param(family, net, id=f"{family.id}-{net.scope}") for family in families() for net in family.nets]
@@ -125,7 +127,6 @@ def assert_alike(picture, file: Path, runtime):
     assert (apart > 0).mean() <= SHARES[runtime]
 
 
-@pytest.mark.slow
 @pytest.mark.reference
 @pytest.mark.parametrize("runtime", BOTH)
 @pytest.mark.parametrize("name", ["Madison.png", "04.JPG"])
@@ -141,7 +142,6 @@ def test_pictures_of_kind_plus(authors_model, reference, name, runtime):
 TAKEN = {"22": 3.574595, "179": 3.033455, "780": 3.779960}  # of the authors' evaluate_LOLdataset.py
 
 
-@pytest.mark.slow
 @pytest.mark.reference
 # Half a minute each, so not every one in both.
 @pytest.mark.parametrize(
@@ -161,7 +161,6 @@ def test_pictures_of_kind_plus_on_lol(authors_model, reference, id, runtime):
     assert_alike(picture, folder(reference, KIND_PLUS) / "evaluate_lol" / f"{id}_kindle_v2.png", runtime)
 
 
-@pytest.mark.slow
 @pytest.mark.reference
 @pytest.mark.parametrize("runtime", BOTH)
 @pytest.mark.parametrize("name", ["22.png", "2.bmp"])

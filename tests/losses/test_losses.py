@@ -7,11 +7,15 @@ from kindling.losses import expression
 from tests.support.losses import CASES, Case, differences, inputs, run, to_torch, torch_function
 
 BAR = 1e-10
+WIDE = ("laplacian", "color_", "ms_ssim", "reflectance-ssim")  # many convs in float64, each compiled for its size
 
 
 @pytest.mark.tf
 @pytest.mark.torch
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(case, id=case.id, marks=[pytest.mark.slow] * case.id.startswith(WIDE)) for case in CASES],
+)
 def test_frameworks_agree_in_value_and_gradient(case):
     """float64, random and awkward inputs. A value or gradient that is not finite counts as infinitely far."""
     results = {name: differences(case, *pair) for name, pair in inputs(case).items()}

@@ -14,6 +14,8 @@ import convert
 from kindling import KindlingError, cli
 from kindling.families.vgg import SHAPES, from_torchvision, torchvision
 
+pytestmark = pytest.mark.slow
+
 NETS = ("vgg16", "vgg19")
 
 
@@ -52,7 +54,6 @@ FILES = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.torch
 @pytest.mark.parametrize(
     ("net", "kind"), [*(("vgg16", kind) for kind in FILES), ("vgg19", "Keras' download"), ("vgg19", "Keras 3")]

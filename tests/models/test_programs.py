@@ -15,6 +15,8 @@ from kindling import KindlingError
 from kindling.families.kind.nets import NETS
 from tests.support.weights import STEPS, seeded
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 ROUNDING = 2e-6  # another order of the same sums, in float32
 
@@ -173,7 +175,6 @@ def test_vmap_over_the_weights_of_several_models(kind, x, expected):
     assert (both[1] - expected).abs().max() > 1e-2
 
 
-@pytest.mark.slow
 @pytest.mark.torch
 def test_functional_gradients_are_those_of_backward(kind, x):
     import torch
@@ -186,7 +187,6 @@ def test_functional_gradients_are_those_of_backward(kind, x):
         torch.testing.assert_close(gradients[name], p.grad, rtol=1e-4, atol=1e-8)
 
 
-@pytest.mark.slow
 @pytest.mark.torch
 @pytest.mark.parametrize("inference", [False, True], ids=["", "inference mode"])
 def test_compiled_without_a_graph_break(kind, x, expected, inference):
@@ -200,7 +200,6 @@ def test_compiled_without_a_graph_break(kind, x, expected, inference):
         assert_close(compiled(other, 2.0), kind(other, 2.0))
 
 
-@pytest.mark.slow
 @pytest.mark.torch
 @pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile makes C++, and there is no g++ here")
 def test_compiled_to_machine_code(x):
@@ -219,7 +218,6 @@ def test_compiled_to_machine_code(x):
 SIZES = [(21, 34), (40, 56), (33, 17), (16, 16), (5, 7), (2, 3)]
 
 
-@pytest.mark.slow
 @pytest.mark.torch
 def test_exported_for_any_size(kind, x, tmp_path):
     import torch
@@ -248,7 +246,6 @@ def step_of(kind, step):
     return Step()
 
 
-@pytest.mark.slow
 @pytest.mark.torch
 @pytest.mark.parametrize("net", NETS)
 def test_each_net_is_exported_for_any_size(kind, net):
@@ -274,7 +271,6 @@ def test_exported_for_one_size_keeps_its_pools(kind, x, expected):
     assert_close(program.module()(x), expected)
 
 
-@pytest.mark.slow
 @pytest.mark.torch
 @pytest.mark.filterwarnings("ignore:.*torch.jit.trace.* is deprecated", "ignore:torch.as_tensor results are")
 def test_traced_for_any_size(kind, x):
@@ -430,7 +426,6 @@ def test_a_v1_graph_is_refused_in_a_sentence(tf_kind, photos, use):
     assert all(np.array_equal(before[name], array) for name, array in tf_kind.state().items())
 
 
-@pytest.mark.slow
 @pytest.mark.tf
 def test_tf_without_eager_execution_is_refused_in_a_sentence(seeded_npz):
     program = (
@@ -441,7 +436,6 @@ def test_tf_without_eager_execution_is_refused_in_a_sentence(seeded_npz):
     assert run.stderr.strip().splitlines()[-1].startswith(f"kindling.core.errors.KindlingError: {GRAPH}")
 
 
-@pytest.mark.slow
 @pytest.mark.tf
 def test_trained_inside_a_keras_model(photos, tmp_path):
     """The layer of docs/architecture.md: its weights are the model's, trained, frozen, saved and loaded with it."""
