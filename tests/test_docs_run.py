@@ -49,6 +49,7 @@ NOT_RUN = {
     "python -m benchmarks.bench": "a minute and a half; tests/exported/test_bench.py tries it smaller",
     "kindling fetch": "asks the hosts of the authors; tests/convert/test_fetch.py has a host of its own",
     "kindling train joint --init START": "half an hour, on photos that are not here; tests/training/test_joint.py",
+    "kindling train joint --init JOINT": "an hour, on photos that are not here; tests/training/test_joint.py",
     "python -m benchmarks.estimator": "on photos that are not here; tests/test_benchmarks.py",
     "python docs/make_feature_maps.py": "tests/test_docs_run.py::test_pictures_are_made",
 }

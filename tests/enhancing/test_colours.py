@@ -25,6 +25,14 @@ def test_without_noise_the_picture_has_the_photos_colours_and_its_own_light():
     assert picture.dtype == np.float32
 
 
+def test_no_channel_is_lighter_than_white():
+    photo, lit = PHOTO * np.float32([1, 0.2, 0.2]), np.full_like(PHOTO, 0.9)
+    assert coloured(lit, hues(photo, 0.0)).max() > 1.1
+    picture = blend(photo, np.zeros_like(lit[..., :1]), lit, hues(photo, 0.0))
+    assert picture.max() == 1
+    assert picture.dtype == np.float32
+
+
 def test_colours_that_cannot_be_told_are_left_to_the_nets():
     lit = np.clip(2 * PHOTO[..., ::-1], 0, 1)
     np.testing.assert_allclose(coloured(lit, hues(PHOTO, 100.0)), lit, atol=1e-4)

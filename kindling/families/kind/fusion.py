@@ -48,12 +48,13 @@ def blend(image: np.ndarray, L: np.ndarray, lit: np.ndarray, hues: Hues | None =
     """restored * adjusted, giving way to the photo where that is bright already: L^8 image + (1 - L^8) lit.
 
     image, lit: (h, w, 3), L: (h, w, 1), float32 in [0, 1]. Returns the same. evaluate.py has L itself in place of L^8,
-    which takes half of the light back from what is only half dark. hues: of the photo, for `coloured`.
+    which takes half of the light back from what is only half dark. hues: of the photo, for `coloured`, which may ask
+    for more than 1 of a channel.
     """
     share = L * L
     share = share * share
     share = share * share  # L^8, in a tenth of the time that a power takes
-    return share * image + (1 - share) * (lit if hues is None else coloured(lit, hues))
+    return share * image + (1 - share) * (lit if hues is None else np.minimum(coloured(lit, hues), 1))
 
 
 def hues(image: np.ndarray, doubt: float) -> Hues | None:
