@@ -133,7 +133,7 @@ def test_the_estimators_choice_takes_what_helps_and_leaves_the_rest():
 
 
 def test_the_folder_that_gains_least_counts_most():
-    flat = {protocol: np.full(400, 20.0) for protocol in estimator.PROTOCOLS}
+    flat = {protocol: np.full(len(estimator.FINE), 20.0) for protocol in estimator.PROTOCOLS}
     folders = [[estimator.Pair(np.zeros(len(FEATURES)), flat, gamma)] for gamma in (14.0, 16.0, 19.0)]
     at = Estimator({"constant": 0.0}, 0.5, 20)
     assert estimator.score(at, folders[2:]) == pytest.approx(1)

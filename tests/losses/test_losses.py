@@ -7,7 +7,7 @@ from kindling.losses import expression
 from tests.support.losses import CASES, Case, differences, inputs, run, to_torch, torch_function
 
 BAR = 1e-10
-WIDE = ("laplacian", "color_", "ms_ssim", "reflectance-ssim")  # many convs in float64, each compiled for its size
+WIDE = ("laplacian", "color_", "ms_ssim", "reflectance-ssim")  # takes seconds in float64
 
 
 @pytest.mark.tf
