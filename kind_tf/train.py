@@ -5,7 +5,8 @@ were before it. What is fed to it, in what order and for how long is kindling/tr
 [0, 1]. kind_torch/train.py is the same file in PyTorch.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -153,7 +154,9 @@ class Trainer:
         function = getattr(self.kind, net)
         if objective:
             options |= {"objective": objective, "features": self._features(objective.perceptual, features)}
-        self._step = tf.function(lambda *batch: STEPS[net](function, self.optimizer, *batch, **options))
+        self._step = tf.function(
+            lambda *batch: STEPS[net](function, self.optimizer, *batch, **options), autograph=False
+        )
 
     def agree(self, flag: bool) -> bool:
         """Whether any process says so; here there is one."""
@@ -169,9 +172,7 @@ class Trainer:
     def step(self, batch: tuple[np.ndarray, ...], lr: float) -> dict[str, float]:
         """One step on NHWC arrays, in the order of the step's arguments. Returns the loss terms before it."""
         self.optimizer.lr.assign(lr)
-        # A sum of three gradients or more begins with whichever buffer is free first, so where ops run side by side
-        # it rounds by chance, and a resumed training would not be the whole one; one after another they round alike.
-        with tf.experimental.function_executor_type("SINGLE_THREADED_EXECUTOR"):
+        with _gradients_summed_in_pairs():
             terms = self._step(*(tf.constant(x) for x in batch))
         return {name: float(term) for name, term in terms.items()}
 
@@ -213,6 +214,27 @@ def cells(x: tf.Tensor, size: int | None) -> tf.Tensor:
 
 def _descend(optimizer: Adam, terms: dict[str, tf.Tensor], tape: tf.GradientTape) -> dict[str, tf.Tensor]:
     # A sum may leave a part of the net out; its gradient is 0 then.
-    zero = tf.UnconnectedGradients.ZERO
-    optimizer.step(tape.gradient(terms["total"], optimizer.params, unconnected_gradients=zero))
+    options = {"unconnected_gradients": tf.UnconnectedGradients.ZERO}
+    if tf.executing_eagerly():
+        gradients = tape.gradient(terms["total"], optimizer.params, **options)
+    else:
+        in_pairs = tf.AggregationMethod.EXPERIMENTAL_TREE
+        gradients = tf.gradients(terms["total"], optimizer.params, aggregation_method=in_pairs, **options)
+    optimizer.step(gradients)
     return terms
+
+
+@contextlib.contextmanager
+def _gradients_summed_in_pairs() -> Iterator[None]:
+    """Keep TensorFlow's graph optimizer from joining sums of two to longer ones.
+
+    A sum of three gradients or more begins with whichever buffer is free first, so it rounds by chance, and a resumed
+    training would not be the whole one. Two round alike either way round, and `_descend` asks for such.
+    """
+    name = "arithmetic_optimization"
+    before = tf.config.optimizer.get_experimental_options().get(name, True)
+    tf.config.optimizer.set_experimental_options({name: False})
+    try:
+        yield
+    finally:
+        tf.config.optimizer.set_experimental_options({name: before})
