@@ -55,7 +55,7 @@ def joint_step(
             "restore": losses.l1(restored, tf.stop_gradient(R_high) ** 1.2),
         }
         total = terms.pop("total") + sum(getattr(own_terms, name) * term for name, term in own.items())
-    gradients = tape.gradient(total, optimizer.params)
+    gradients = optimizer.gradients(total, tape)
     if clip < inf:  # by infinity it would multiply 0
         gradients, _ = tf.clip_by_global_norm(gradients, clip)
     optimizer.step(gradients)
@@ -89,7 +89,9 @@ class JointTrainer(Trainer):
         self.average, self.decay, self.done, own_terms = average, decay, 0, own_terms or OwnTerms()
         vgg = self._features(objective.perceptual, features)
         options: dict[str, Any] = {"objective": objective, "own_terms": own_terms, "features": vgg, "clip": clip}
-        self._step = tf.function(lambda *batch: joint_step(self.kind.nets, self.optimizer, *batch, **options))
+        self._step = tf.function(
+            lambda *batch: joint_step(self.kind.nets, self.optimizer, *batch, **options), autograph=False
+        )
 
     def step(self, batch: tuple[np.ndarray, ...], lr: float) -> dict[str, float]:
         """One step on NHWC arrays, in the order of `joint_step`. Returns the loss terms before it."""

@@ -36,6 +36,20 @@ class Adam(tf.Module):
         self.lr, self.beta1_power, self.beta2_power = (tf.Variable(x, dtype=dtype) for x in (lr, 0.9, 0.999))
         self.m, self.v = ([tf.Variable(tf.zeros_like(p)) for p in self.params] for _ in "mv")
 
+    def gradients(self, total: tf.Tensor, tape: tf.GradientTape) -> list[tf.Tensor]:
+        """That of `total` for each of `params`, zeros for those that it does not hang on.
+
+        Of three summands or more TensorFlow adds first whichever buffer is free first, so such sums round by chance,
+        and a resumed training would not be the whole one. In a graph they are added two by two, which rounds alike
+        either way round; `Trainer.step` keeps the graph's optimizer from joining them again. Eagerly one op follows
+        another.
+        """
+        zero = tf.UnconnectedGradients.ZERO
+        if tf.executing_eagerly():
+            return tape.gradient(total, self.params, unconnected_gradients=zero)
+        in_pairs = tf.AggregationMethod.EXPERIMENTAL_TREE
+        return tf.gradients(total, self.params, unconnected_gradients=zero, aggregation_method=in_pairs)
+
     def step(self, gradients: Iterable[tf.Tensor]) -> None:
         """Move every parameter once; gradients: one for each of `params`, in their order."""
         beta1, beta2, epsilon = (tf.constant(x, self.lr.dtype) for x in (0.9, 0.999, EPSILON))
@@ -172,7 +186,7 @@ class Trainer:
     def step(self, batch: tuple[np.ndarray, ...], lr: float) -> dict[str, float]:
         """One step on NHWC arrays, in the order of the step's arguments. Returns the loss terms before it."""
         self.optimizer.lr.assign(lr)
-        with _gradients_summed_in_pairs():
+        with _sums_left_as_they_are():
             terms = self._step(*(tf.constant(x) for x in batch))
         return {name: float(term) for name, term in terms.items()}
 
@@ -214,23 +228,13 @@ def cells(x: tf.Tensor, size: int | None) -> tf.Tensor:
 
 def _descend(optimizer: Adam, terms: dict[str, tf.Tensor], tape: tf.GradientTape) -> dict[str, tf.Tensor]:
     # A sum may leave a part of the net out; its gradient is 0 then.
-    options = {"unconnected_gradients": tf.UnconnectedGradients.ZERO}
-    if tf.executing_eagerly():
-        gradients = tape.gradient(terms["total"], optimizer.params, **options)
-    else:
-        in_pairs = tf.AggregationMethod.EXPERIMENTAL_TREE
-        gradients = tf.gradients(terms["total"], optimizer.params, aggregation_method=in_pairs, **options)
-    optimizer.step(gradients)
+    optimizer.step(optimizer.gradients(terms["total"], tape))
     return terms
 
 
 @contextlib.contextmanager
-def _gradients_summed_in_pairs() -> Iterator[None]:
-    """Keep TensorFlow's graph optimizer from joining sums of two to longer ones.
-
-    A sum of three gradients or more begins with whichever buffer is free first, so it rounds by chance, and a resumed
-    training would not be the whole one. Two round alike either way round, and `_descend` asks for such.
-    """
+def _sums_left_as_they_are() -> Iterator[None]:
+    """TensorFlow's graph optimizer joins no sums: see `Adam.gradients`."""
     name = "arithmetic_optimization"
     before = tf.config.optimizer.get_experimental_options().get(name, True)
     tf.config.optimizer.set_experimental_options({name: False})
