@@ -39,10 +39,10 @@ class Adam(tf.Module):
     def gradients(self, total: tf.Tensor, tape: tf.GradientTape) -> list[tf.Tensor]:
         """That of `total` for each of `params`, zeros for those that it does not hang on.
 
-        Of three summands or more TensorFlow adds first whichever buffer is free first, so such sums round by chance,
-        and a resumed training would not be the whole one. In a graph they are added two by two, which rounds alike
-        either way round; `Trainer.step` keeps the graph's optimizer from joining them again. Eagerly one op follows
-        another.
+        TensorFlow adds three tensors or more from whichever buffer is free first, so where several ops read one of
+        them the sum rounds by chance, and a resumed training would not be the whole one. In a graph they are added
+        two by two here, which rounds alike either way round. Within a net TensorFlow makes the gradient itself; no
+        other op reads what is added up there. Eagerly one op follows another.
         """
         zero = tf.UnconnectedGradients.ZERO
         if tf.executing_eagerly():
@@ -186,7 +186,7 @@ class Trainer:
     def step(self, batch: tuple[np.ndarray, ...], lr: float) -> dict[str, float]:
         """One step on NHWC arrays, in the order of the step's arguments. Returns the loss terms before it."""
         self.optimizer.lr.assign(lr)
-        with _sums_left_as_they_are():
+        with _graphs_as_written():
             terms = self._step(*(tf.constant(x) for x in batch))
         return {name: float(term) for name, term in terms.items()}
 
@@ -233,11 +233,14 @@ def _descend(optimizer: Adam, terms: dict[str, tf.Tensor], tape: tf.GradientTape
 
 
 @contextlib.contextmanager
-def _sums_left_as_they_are() -> Iterator[None]:
-    """TensorFlow's graph optimizer joins no sums: see `Adam.gradients`."""
-    name = "arithmetic_optimization"
-    before = tf.config.optimizer.get_experimental_options().get(name, True)
-    tf.config.optimizer.set_experimental_options({name: False})
+def _graphs_as_written() -> Iterator[None]:
+    """TensorFlow leaves the graphs that are called in here as they are, in the whole process.
+
+    Else it joins the sums of `Adam.gradients`, and those of large patches it takes in the order in which they are done.
+    """
+    name = "disable_meta_optimizer"
+    before = tf.config.optimizer.get_experimental_options().get(name, False)
+    tf.config.optimizer.set_experimental_options({name: True})
     try:
         yield
     finally:

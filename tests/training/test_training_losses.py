@@ -1,7 +1,6 @@
 """`kindling train --loss`: the original's own sum to the bit, other sums on either framework, stopped and resumed."""
 
 import csv
-import threading
 
 import numpy as np
 import pytest
@@ -168,73 +167,3 @@ def test_the_perceptual_loss_trains_alike_on_both(vgg, pairs, decom, tmp_path):
     assert len(values[0]) == 2
     assert min(values[0]) > 0
     assert values[1] == pytest.approx(values[0], rel=1e-4)
-
-
-@pytest.mark.tf
-def test_gradients_are_summed_in_pairs():
-    """Of three or more TensorFlow adds first whichever buffer is free, so one trainer rounds unlike another."""
-    from kind_tf.train import Trainer
-
-    pair = tuple(np.zeros((1, 24, 24, 3), np.float32) for _ in ("low", "high"))
-    trainer = Trainer(
-        "DecomNet", device="cpu", objective=expression.parse("reflectance(kind=ssim)", "decomposition", 24)
-    )
-    graph = trainer._step.get_concrete_function(*pair).graph
-    sizes = [len(op.inputs) for op in graph.get_operations() if op.type == "AddN"]
-    assert len(sizes) > 20
-    assert max(sizes) == 2
-
-
-@pytest.mark.slow
-@pytest.mark.tf
-@pytest.mark.parametrize("task", EACH_TASK)
-def test_a_step_at_the_originals_own_size(task):
-    """From some 300 pixels on TensorFlow plans a sum's memory otherwise."""
-    from kind_tf.train import Trainer
-
-    recipe = RECIPES[task]
-    random = np.random.default_rng(0)
-    channels = {"decomposition": (3, 3), "adjustment": (1, 1, 1), "restoration": (3, 1, 3)}[task]
-    photos = tuple(random.random((recipe.batch, recipe.patch, recipe.patch, c), np.float32) for c in channels)
-    trainer = Trainer(recipe.net, device="cpu")
-    before = trainer.state()["weights"]
-    terms = trainer.step(photos, 1e-4)
-    assert np.isfinite(list(terms.values())).all()
-    assert all((w != before[name]).any() for name, w in trainer.state()["weights"].items())
-
-
-@pytest.mark.slow
-@pytest.mark.tf
-def test_steps_round_alike_on_a_busy_machine():
-    """Where TensorFlow summed what came first, about one step in a hundred differed in its last bits."""
-    from kind_tf.train import Trainer
-
-    random = np.random.default_rng(0)
-    pair = tuple(random.random((2, 24, 24, 3), np.float32) for _ in ("low", "high"))
-    trainer = Trainer(
-        "DecomNet", device="cpu", objective=expression.parse("reflectance(kind=ssim)", "decomposition", 24)
-    )
-    start = trainer.state()
-    for name, weights in start["weights"].items():
-        start["weights"][name] = 0.1 * random.standard_normal(weights.shape).astype(np.float32)
-    done = threading.Event()
-    others = [threading.Thread(target=_work_until, args=(done,)) for _ in range(2)]
-    for thread in others:
-        thread.start()
-    try:
-        outcomes = set()
-        for _ in range(120):
-            trainer.assign(start, 0)
-            trainer.step(pair, 1e-4)
-            outcomes.add(b"".join(m.tobytes() for m in trainer.state()["m"].values()))
-    finally:
-        done.set()
-        for thread in others:
-            thread.join()
-    assert len(outcomes) == 1
-
-
-def _work_until(done):
-    square = np.ones((300, 300), np.float32)
-    while not done.is_set():
-        square @ square
