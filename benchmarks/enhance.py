@@ -44,7 +44,8 @@ main()
 
 
 def main() -> None:
-    known = {"memory": peak, "large": large, "pixel": per_pixel, "frameworks": frameworks, "kept": kept}
+    # Linux counts what a process held when it began a child as the child's too, so the rows with children come first.
+    known = {"memory": peak, "large": large, "kept": kept, "pixel": per_pixel, "frameworks": frameworks}
     arguments = parser(__doc__)
     arguments.add_argument("rows", nargs="*", metavar="ROW", help=", ".join(known))
     rows = arguments.parse_args().rows or list(known)

@@ -70,9 +70,9 @@ def _psnr(prepared, ratio, protocol, truth):
     return metrics.psnr(to_pixels(prepared.at(ratio, protocol=protocol)), truth)
 
 
-def score(estimator, folders, protocol=PICTURE):
+def score(estimator, folders):
     """The soft minimum, over the folders, of what the guesses gain over one gamma curve, in dB."""
-    gains = [_mean(estimator, pairs, protocol) - np.mean([pair.gamma for pair in pairs]) for pairs in folders]
+    gains = [_mean(estimator, pairs, PICTURE) - np.mean([pair.gamma for pair in pairs]) for pairs in folders]
     return -float(np.log(np.mean(np.exp(-np.array(gains)))))
 
 

@@ -35,13 +35,17 @@ TASKS = 400  # of the scheduler's measurement
 
 def stages(given: argparse.Namespace) -> None:
     """What a photo takes on one core, part by part."""
-    os.environ["OMP_NUM_THREADS"] = "1"
+    threads = os.environ.get("OMP_NUM_THREADS")
+    os.environ["OMP_NUM_THREADS"] = "1"  # read when the framework is imported, by open_model
     from kindling.enhancing import memory as allocation
     from kindling.enhancing.render import prepare
     from kindling.runtimes import open_model
 
     allocation.keep_freed()
     model = open_model(given.weights)
+    del os.environ["OMP_NUM_THREADS"]  # the rows that follow begin processes of their own
+    if threads is not None:
+        os.environ["OMP_NUM_THREADS"] = threads
     height = max(int((given.megapixels * 1e6 * 0.75) ** 0.5), 1)
     path = photo(given.folder / "photo.jpg", height, max(int(given.megapixels * 1e6 / height), 1))
     small = read_photo(photo(given.folder / "small.jpg", 64, 64))

@@ -29,7 +29,7 @@ WAYS = {
     "given": "ratio from the partner, restored * adjusted: evaluate_LOLdataset.py",
     "mean": "the same at the partner's mean grey",
     "auto": "ratio by the estimator, restored * adjusted",
-    "blend auto": "the same, giving way to the photo where it is bright already",
+    "blend auto": "the same in the photo's own hues, giving way to it where it is bright already",
     "photo auto": "ratio by the estimator, with mask and blend",
     "photo 5": "ratio 5 with mask and blend: evaluate.py",
     "gamma": "one gamma curve of the stretched photo to a mean of 0.45, never darkening; no network",

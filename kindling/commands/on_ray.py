@@ -34,7 +34,7 @@ def spread_options(command: Command) -> Command:
         ),
         click.option(
             "--batch", type=click.IntRange(1), metavar="N",
-            help=f"A process on Ray takes so many photos at a time. Default: {BATCH}.",
+            help=f"A process on Ray takes at most so many photos at a time. Default: {BATCH}.",
         ),
     )  # fmt: skip
     for option in reversed(given):

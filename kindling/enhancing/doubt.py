@@ -1,7 +1,7 @@
 """How far the colours of a photo itself are believed, by the noise that is measured on it.
 
-The protocol "blend" takes them where they are (kindling/families/kind/fusion.py), and a large photo is looked at in
-strips, so that its noise costs no copy of the whole.
+The protocol "blend" takes them where they are believed (kindling/families/kind/fusion.py), and a large
+photo is looked at in strips, so that its noise costs no copy of the whole.
 """
 
 import math

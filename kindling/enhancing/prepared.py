@@ -35,7 +35,7 @@ from kindling.families.kind import fusion
 from kindling.images import as_floats, to_pixels
 from kindling.photos.photo import Photo
 
-__all__ = ["Prepared", "Progress", "Tile", "channels", "check_share", "choose_grid", "prepare", "reader"]
+__all__ = ["Prepared", "Progress", "channels", "check_share", "prepare", "reader"]
 
 PARTS = {"lol": "lit", "blend": "blended", "photo": "enhanced", "adjusted": "relit"}  # of a Piece, by protocol
 Progress = Callable[[int], None]  # told of pixels that were finished

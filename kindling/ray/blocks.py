@@ -41,7 +41,10 @@ def shrinking(items: Sequence[Item], size: int, actors: int) -> Iterator[list[It
 def blocks(
     tasks: Sequence[Mapping[str, Any]], batch: int, actors: int | None = None
 ) -> Iterator[list[Mapping[str, Any]]]:
-    """`batch` photos each, or, if told for how many `actors`, fewer at the end; of Parquet a row group, read once."""
+    """`batch` photos each, or, if told for how many `actors`, fewer at the end; of Parquet a row group, read once.
+
+    Files that stand between Parquet's row groups are a run of their own, with fewer at its end.
+    """
     for (kind, _, _), group in groupby(tasks, key=_group):
         together = list(group)
         if kind == "parquet":

@@ -2,7 +2,8 @@
 
 The exposure falls in linear light, white balance and contrast drift as they do between two shots of one scene, the
 sensor adds the noise of few photons, of its amplifier and of its rows, and JPEG rounds in squares of eight pixels.
-`Camera` holds how much of each; its defaults are what `python -m benchmarks.camera` measures on real pairs.
+`Camera` holds how much of each; its defaults were chosen by what `python -m benchmarks.camera` measures on
+real pairs, and docs/training.md has both.
 """
 
 import io
@@ -50,7 +51,10 @@ def darkened(bright: np.ndarray, largest: float, camera: Camera, random: np.rand
 def dark_shot(
     bright: np.ndarray, largest: float, camera: Camera, random: np.random.Generator
 ) -> tuple[np.ndarray, float]:
-    """The dark picture as it lies in its file, (h, w, 3) uint8, and what becomes of `largest`; as `darkened`."""
+    """The dark picture as it lies in its file, (h, w, 3) uint8, and the value in [0, 1] that `largest` comes to.
+
+    Arguments as of `darkened`.
+    """
     exposure = 2.0 ** -random.uniform(*camera.stops)
     gains = exposure * np.exp(camera.balance * random.standard_normal(3))
     exponent = np.exp(camera.contrast * random.standard_normal())

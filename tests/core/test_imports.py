@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.slow
-
 ROOT = Path(__file__).parents[2]
 LATER = {
     "PIL",
@@ -46,7 +44,11 @@ def brought(framework, statement, *arguments):
 
 
 @pytest.mark.parametrize(
-    "what", [pytest.param(k, marks=[pytest.mark.torch] if v[0] == "torch" else []) for k, v in PROGRAMS.items()]
+    "what",
+    [
+        pytest.param(k, marks=[pytest.mark.torch, pytest.mark.slow] if v[0] == "torch" else [])
+        for k, v in PROGRAMS.items()
+    ],
 )
 def test_nothing_is_imported_before_it_is_needed(what, seeded_npz):
     found = brought(*PROGRAMS[what], seeded_npz, ROOT / "examples" / "dark.png")

@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.slow
-
 ROOT = Path(__file__).parents[2]
 NAMES = ("convert", "model", "losses", "tests", "train", "arrays", "photos", "parity")
 PROGRAMS = {
@@ -17,7 +15,11 @@ PROGRAMS = {
     "beside the user's own": "import convert, kind_torch, sys; kind_torch.load(sys.argv[1]); assert convert.MINE",
     "the command": "import sys; from kindling.cli import main; sys.exit(main(['inspect', sys.argv[1]]))",
 }
-MARKS = {"load in PyTorch": ["torch"], "load in TensorFlow": ["tf"], "beside the user's own": ["torch"]}
+MARKS = {
+    "load in PyTorch": ["torch", "slow"],
+    "load in TensorFlow": ["tf", "slow"],
+    "beside the user's own": ["torch", "slow"],
+}
 
 
 @pytest.fixture
@@ -46,6 +48,7 @@ def test_beside_a_users_own_scripts(crowded, seeded_npz, what):
     assert ("mine" in said) == ("own" in what)  # his never runs, unless the program itself imports it
 
 
+@pytest.mark.slow
 def test_python_m_convert_beside_a_users_own(crowded, seeded_npz):
     """-m takes what stands in the working folder first, as Python does with every name; -P leaves that folder out."""
     assert python(crowded, "-m", "convert", seeded_npz, "out.npz") == "mine\n"

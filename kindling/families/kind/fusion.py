@@ -1,9 +1,10 @@
 """How evaluate.py of the original puts the three nets' results together into the enhanced photo.
 
 The restored reflectance is dimmed by a soft mask where the reflectance itself is dark, lit by the adjusted
-illumination, and blended with the input where the input was already bright. This is the original's own arithmetic on
-one float32 image, with scikit-image, so that pixels come out identical; kind_tf/fusion.py and kind_torch/fusion.py do
-the same on batches of tensors and let gradients through.
+illumination, and blended with the input where the input was already bright. `mask` and `fuse` are the original's own
+arithmetic on one float32 image, with scikit-image, so that pixels come out identical; kind_tf/fusion.py and
+kind_torch/fusion.py do the same on batches of tensors and let gradients through. `blend` and the colours that it takes
+from the photo are what weights with an estimator are shown by instead (docs/enhance.md).
 """
 
 from typing import NamedTuple
