@@ -11,6 +11,10 @@ from tests.support.browser import chromium
 from tests.support.weights import authors_weights, seeded
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # or TensorFlow's notes bury a failing test
+# Processes that test side by side share the cores: where each asked for all of them, a thread would wait for another's.
+if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
+    for threads in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"):
+        os.environ.setdefault(threads, str(max(1, (os.cpu_count() or 1) // int(workers))))
 # Properties are tried on the same examples in every run; `--hypothesis-profile=long` tries a thousand.
 hypothesis.settings.register_profile("suite", max_examples=40, derandomize=True, deadline=None, database=None)
 hypothesis.settings.register_profile("long", hypothesis.settings.get_profile("suite"), max_examples=1000)
