@@ -13,7 +13,10 @@ BACKENDS = [pytest.param("tf", marks=pytest.mark.tf), pytest.param("torch", mark
 NOISE = np.random.default_rng(0).integers(0, 90, (19, 26, 3), np.uint8)
 
 
-@pytest.mark.parametrize("name", BACKENDS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param("tf", marks=[pytest.mark.tf, pytest.mark.slow]), pytest.param("torch", marks=pytest.mark.torch)],
+)
 def test_every_kind_of_array(name, seeded_npz):
     """Depth is a matter of rounding; the pictures agree to the level."""
     model = kindling.open_model(seeded_npz, name)

@@ -40,7 +40,9 @@ def test_what_of_a_tile_is_photo(span, expected):
 
 
 @pytest.mark.torch
-@pytest.mark.parametrize("protocol", ["blend", "lol", "photo"])
+@pytest.mark.parametrize(
+    "protocol", ["blend", *(pytest.param(name, marks=pytest.mark.slow) for name in ("lol", "photo"))]
+)
 def test_the_picture_is_that_of_the_reflected_photo_cut_back(weights, protocol):
     """With an estimator as without one on the photo that numpy padded; in tiles, too."""
     from kindling.runtimes import open_arrays
