@@ -5,8 +5,8 @@ Rows that check: `pixels` (200 mixed photos, Ray against one process), `kills` (
 photo to read, decode, enhance, encode and write, on one core), `actors` (2 actors against 2 processes by hand, and
 against 1 actor), `scheduler` (Ray's own seconds a task), `plan` (1 to 64 workers simulated from `stages` and
 `scheduler`, with batches that are all alike, and what a million photos cost). `plan` measures the two itself if they
-are not given before it. Seeded
-weights and noise: what is computed does not matter to the time. Every row says the machine that it ran on.
+are not given before it. Seeded weights and noise: what is computed does not matter to the time. Every row says the
+machine that it ran on.
 
 FILE is JSON in place of the numbers in PRICES of benchmarks/million.py, which holds `stages`, `scheduler` and `plan`;
 here are the rows that run `kindling enhance` whole. --photos, --side and --megapixels make a row smaller or larger.

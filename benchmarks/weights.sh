@@ -49,5 +49,4 @@ for net in decom_net_train Restoration_net_train illumination_adjust_net_train; 
 done
 cp "$WORK/joint/joint/losses.csv" "$WORK/joint/joint/validation.csv" checkpoints
 cp "$WORK/again/joint/losses.csv" checkpoints/losses-again.csv
-cp "$WORK/third/joint/losses.csv" checkpoints/losses-third.csv
 "$PYTHON" -m benchmarks.estimator checkpoints $fit $val --limit 130

@@ -37,7 +37,7 @@ class Adam(tf.Module):
         self.m, self.v = ([tf.Variable(tf.zeros_like(p)) for p in self.params] for _ in "mv")
 
     def gradients(self, total: tf.Tensor, tape: tf.GradientTape) -> list[tf.Tensor]:
-        """That of `total` for each of `params`, zeros for those that it does not hang on.
+        """That of `total` for each of `params`, zeros for those that it leaves out.
 
         TensorFlow adds three tensors or more from whichever buffer is free first, so where several ops read one of
         them the sum rounds by chance, and a resumed training would not be the whole one. In a graph they are added
@@ -227,7 +227,6 @@ def cells(x: tf.Tensor, size: int | None) -> tf.Tensor:
 
 
 def _descend(optimizer: Adam, terms: dict[str, tf.Tensor], tape: tf.GradientTape) -> dict[str, tf.Tensor]:
-    # A sum may leave a part of the net out; its gradient is 0 then.
     optimizer.step(optimizer.gradients(terms["total"], tape))
     return terms
 
